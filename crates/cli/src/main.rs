@@ -1,0 +1,2 @@
+//! `incamera-cli`.
+fn main() {}
