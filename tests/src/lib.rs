@@ -1,1 +1,6 @@
-//! End-to-end tests.
+//! What the tests of the whole product share: checks of the repository, the demo meeting and its verdict,
+//! interoperation with software that is not ours, and measuring tools.
+//!
+//! Nothing here is linked into the product. The programs in `src/bin/` are reached through `./dev`.
+
+pub mod check;
