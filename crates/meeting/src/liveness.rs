@@ -1,0 +1,282 @@
+//! Who is there, judged from heartbeats: the three deadlines of wire.md §5, and whether our own view of the
+//! meeting is confirmed (SEC-08).
+//!
+//! Two clocks are kept apart. **Observed time** only runs while the relay delivers something, so silence
+//! that nobody could break (the relay is down for all) counts against no one. **Real time** bounds how long
+//! our own media goes on without confirmation: that fails closed.
+//!
+//! An arrival proves nothing about when a heartbeat was made, a relay can stretch time. A heartbeat is
+//! therefore as old as its clock says, compared with the best heartbeat of the same sender, unless its log
+//! head covers a recent heartbeat of ours, which proves that it was made after.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+
+use incamera_types::{MemberId, Mono, Now};
+
+/// Silence after which a member is shown as lost: 10 s (wire.md §5), less what a tick may come late.
+pub const QUIET_AFTER: Duration = Duration::from_millis(9_800);
+
+/// Age up to which a confirmation of our own view counts (wire.md §5).
+pub const CONFIRMED_FOR: Duration = Duration::from_secs(10);
+
+/// Longest stretch without any delivery that still counts as observed time: one heartbeat interval, in which
+/// at least our own heartbeat comes back.
+const OBSERVED_GAP: Duration = Duration::from_secs(5);
+
+/// Own heartbeats remembered; more than are sent in any deadline.
+const MAX_OWN: usize = 64;
+
+/// The deadlines of a room, from its rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// Silence after which media of a member stops, and time without confirmation after which ours does.
+    pub media_stops_after: Duration,
+    /// Silence after which a member is removed by commit.
+    pub removed_after: Duration,
+}
+
+/// How a member stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Standing {
+    /// Heard.
+    Heard,
+    /// Silent for [`QUIET_AFTER`].
+    Lost,
+    /// Silent for the room's media deadline.
+    Held,
+    /// Silent for the room's removal deadline.
+    Overdue,
+}
+
+/// A change of a member's standing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) member: MemberId,
+    pub(crate) from: Standing,
+    pub(crate) to: Standing,
+    pub(crate) silent_for: Duration,
+}
+
+#[derive(Debug)]
+struct MemberLink {
+    counter: u32,
+    heard_at: Duration,
+    best_offset_ms: Option<i128>,
+    quiet_after: Duration,
+    standing: Standing,
+}
+
+/// What of a heartbeat matters for liveness.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sign {
+    pub(crate) counter: u32,
+    pub(crate) time_ms: u64,
+    pub(crate) head_seq: u64,
+}
+
+/// Whether a heartbeat was new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hearing {
+    /// It repeats an older counter.
+    Replayed,
+    /// It is new but was made too long ago to say that the member is there.
+    Stale,
+    /// The member is there.
+    Fresh {
+        /// Whether the member had been silent for longer than a heartbeat should take.
+        returned: bool,
+    },
+}
+
+/// The liveness of every other member.
+#[derive(Debug, Default)]
+pub(crate) struct Liveness {
+    observed: Duration,
+    last_delivery: Option<Mono>,
+    own: VecDeque<OwnHeartbeat>,
+    members: BTreeMap<MemberId, MemberLink>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct OwnHeartbeat {
+    counter: u32,
+    sent: Mono,
+    seq: Option<u64>,
+    covered: bool,
+}
+
+impl Liveness {
+    /// Notes that the relay delivered something: observed time runs.
+    pub(crate) fn delivered(&mut self, now: Mono) {
+        self.observed = self.observed_at(now);
+        self.last_delivery = Some(now);
+    }
+
+    /// Notes that the connection to the relay is gone: observed time stands still.
+    pub(crate) fn link_lost(&mut self, now: Mono) {
+        self.observed = self.observed_at(now);
+        self.last_delivery = None;
+    }
+
+    fn observed_at(&self, now: Mono) -> Duration {
+        let gap = self.last_delivery.map_or(Duration::ZERO, |last| now.since(last).min(OBSERVED_GAP));
+        self.observed.saturating_add(gap)
+    }
+
+    /// A member is in the roster from now on; it counts as heard.
+    pub(crate) fn add(&mut self, now: Mono, member: MemberId, every: Duration) {
+        let heard_at = self.observed_at(now);
+        self.members.entry(member).or_insert(MemberLink {
+            counter: 0,
+            heard_at,
+            best_offset_ms: None,
+            quiet_after: QUIET_AFTER,
+            standing: Standing::Heard,
+        });
+        self.expect_every(member, every);
+    }
+
+    /// A member sends a heartbeat each `every`; one that is slow by design is not lost after 10 s.
+    pub(crate) fn expect_every(&mut self, member: MemberId, every: Duration) {
+        if let Some(link) = self.members.get_mut(&member) {
+            link.quiet_after = QUIET_AFTER.max(every.saturating_mul(2));
+        }
+    }
+
+    /// A member is out of the roster.
+    pub(crate) fn remove(&mut self, member: MemberId) {
+        self.members.remove(&member);
+    }
+
+    /// Notes an own heartbeat that goes out.
+    pub(crate) fn sent(&mut self, now: Mono, counter: u32) {
+        if self.own.len() >= MAX_OWN {
+            self.own.pop_front();
+        }
+        self.own.push_back(OwnHeartbeat { counter, sent: now, seq: None, covered: false });
+    }
+
+    /// Notes the place in the log of an own heartbeat.
+    pub(crate) fn placed(&mut self, counter: u32, seq: u64) {
+        if let Some(own) = self.own.iter_mut().find(|own| own.counter == counter) {
+            own.seq = Some(seq);
+        }
+    }
+
+    /// Notes that a member which counts as a witness has seen our heartbeats up to `counter`.
+    pub(crate) fn covered(&mut self, counter: u32) {
+        for own in self.own.iter_mut().filter(|own| own.counter <= counter) {
+            own.covered = true;
+        }
+    }
+
+    /// Whether an own heartbeat went uncovered for longer than [`CONFIRMED_FOR`] while it could have been.
+    pub(crate) fn waits_too_long(&self, now: Mono) -> bool {
+        let newest_covered = self.own.iter().rev().find(|own| own.covered).map(|own| own.counter);
+        self.own
+            .iter()
+            .filter(|own| Some(own.counter) > newest_covered)
+            .any(|own| now.since(own.sent) > CONFIRMED_FOR)
+    }
+
+    /// Forgets own heartbeats that nobody can cover any more (the link was away, or we were alone).
+    pub(crate) fn forget_own(&mut self) {
+        self.own.clear();
+    }
+
+    /// Judges a heartbeat of another member.
+    pub(crate) fn hear(&mut self, now: Now, member: MemberId, sign: Sign, check: Freshness) -> Hearing {
+        let made_after = self.newest_own_covered_by(sign.head_seq);
+        let observed = self.observed_at(now.mono);
+        let Some(link) = self.members.get_mut(&member) else { return Hearing::Stale };
+        if sign.counter <= link.counter {
+            return Hearing::Replayed;
+        }
+        link.counter = sign.counter;
+        let offset = i128::from(now.unix_ms).saturating_sub(i128::from(sign.time_ms));
+        let proved = made_after.is_some_and(|sent| now.mono.since(sent) <= CONFIRMED_FOR);
+        let best = match link.best_offset_ms {
+            Some(best) if !proved => best.min(offset),
+            _ => offset,
+        };
+        link.best_offset_ms = Some(best);
+        let by_clock = millis(offset.saturating_sub(best));
+        let by_proof = made_after.map_or(Duration::MAX, |sent| now.mono.since(sent));
+        let age = if check == Freshness::Ignored { Duration::ZERO } else { by_clock.min(by_proof) };
+        let heard_at = observed.saturating_sub(age);
+        let returned = observed.saturating_sub(link.heard_at) > OBSERVED_GAP.saturating_mul(3) / 2;
+        link.heard_at = link.heard_at.max(heard_at);
+        if age > CONFIRMED_FOR { Hearing::Stale } else { Hearing::Fresh { returned } }
+    }
+
+    fn newest_own_covered_by(&self, head_seq: u64) -> Option<Mono> {
+        self.own.iter().rev().find(|own| own.seq.is_some_and(|seq| seq <= head_seq)).map(|own| own.sent)
+    }
+
+    /// Changes of standing since the last call.
+    pub(crate) fn changes(&mut self, now: Mono, deadlines: Deadlines) -> Vec<Change> {
+        let observed = self.observed_at(now);
+        let mut changes = Vec::new();
+        for (member, link) in &mut self.members {
+            let silent_for = observed.saturating_sub(link.heard_at);
+            let to = standing(silent_for, link.quiet_after, deadlines);
+            if to != link.standing {
+                changes.push(Change { member: *member, from: link.standing, to, silent_for });
+                link.standing = to;
+            }
+        }
+        changes
+    }
+
+    /// How a member stands; `None` for ourselves and strangers.
+    pub(crate) fn standing(&self, member: MemberId) -> Option<Standing> {
+        self.members.get(&member).map(|link| link.standing)
+    }
+
+    /// Members silent for the room's removal deadline.
+    pub(crate) fn overdue(&self) -> impl Iterator<Item = MemberId> + '_ {
+        self.members.iter().filter(|(_, link)| link.standing == Standing::Overdue).map(|(member, _)| *member)
+    }
+
+    /// The next time at which a standing can change.
+    pub(crate) fn next_deadline(&self, now: Mono, deadlines: Deadlines) -> Option<Mono> {
+        let observed = self.observed_at(now);
+        let next = |link: &MemberLink| {
+            let silent = observed.saturating_sub(link.heard_at);
+            steps(link.quiet_after, deadlines)
+                .into_iter()
+                .find(|step| *step > silent)
+                .map(|step| now.plus(step.saturating_sub(silent)))
+        };
+        self.members.values().filter_map(next).min()
+    }
+}
+
+/// Whether the age of a heartbeat counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    /// It does.
+    Checked,
+    /// Sabotage: its arrival is enough.
+    Ignored,
+}
+
+fn steps(quiet_after: Duration, deadlines: Deadlines) -> [Duration; 3] {
+    let held = deadlines.media_stops_after.max(quiet_after);
+    [quiet_after, held, deadlines.removed_after.max(held)]
+}
+
+fn standing(silent: Duration, quiet_after: Duration, deadlines: Deadlines) -> Standing {
+    let [quiet, held, overdue] = steps(quiet_after, deadlines);
+    match silent {
+        _ if silent >= overdue => Standing::Overdue,
+        _ if silent >= held => Standing::Held,
+        _ if silent >= quiet => Standing::Lost,
+        _ => Standing::Heard,
+    }
+}
+
+fn millis(value: i128) -> Duration {
+    Duration::from_millis(u64::try_from(value).unwrap_or(0))
+}
