@@ -1,0 +1,91 @@
+//! The SFrame header (RFC 9605 §4.3): a config byte, then key id and counter where they do not fit into it.
+//!
+//! One value has exactly one encoding here: the shortest. Longer ones are refused, so that nobody can alter
+//! the bytes of a header without altering what it says.
+
+/// Bytes of the longest header: config byte, 8 bytes of key id, 8 bytes of counter.
+pub const MAX_HEADER_BYTES: usize = 17;
+
+/// Values below this are held in the config byte itself.
+const INLINE_LIMIT: u64 = 8;
+
+/// Which key sealed a frame, and the frame's number under that key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// KID: any 64-bit value; Incamera's own are [`incamera_types::Kid`].
+    pub kid: u64,
+    /// CTR: any 64-bit value; Incamera's own stay below [`crate::MAX_FRAMES_PER_KEY`].
+    pub counter: u64,
+}
+
+/// Bytes that are not an SFrame header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderError {
+    /// The input ends inside the header.
+    #[error("the frame ends inside its SFrame header")]
+    Truncated,
+    /// A value takes more bytes than it needs.
+    #[error("the SFrame header is not in its shortest form")]
+    NotShortest,
+}
+
+impl Header {
+    /// Writes the header to the start of `out` and gives its length, 1 to [`MAX_HEADER_BYTES`].
+    #[inline]
+    #[must_use]
+    pub fn encode(&self, out: &mut [u8; MAX_HEADER_BYTES]) -> usize {
+        let (kid_bits, kid_len) = config_bits(self.kid);
+        let (counter_bits, counter_len) = config_bits(self.counter);
+        let [config, values @ ..] = out;
+        *config = (kid_bits << 4) | counter_bits;
+        put_shortest(values, 0, self.kid, kid_len);
+        put_shortest(values, kid_len, self.counter, counter_len);
+        kid_len.saturating_add(counter_len).saturating_add(1)
+    }
+
+    /// Reads a header from the start of `bytes` and gives its length too.
+    ///
+    /// # Errors
+    /// [`HeaderError`] when the input ends too early or a value is not in its shortest form.
+    #[inline]
+    pub fn parse(bytes: &[u8]) -> Result<(Self, usize), HeaderError> {
+        let (&config, rest) = bytes.split_first().ok_or(HeaderError::Truncated)?;
+        let (kid, rest) = take_value(config >> 4, rest)?;
+        let (counter, rest) = take_value(config & 0x0f, rest)?;
+        Ok((Self { kid, counter }, bytes.len().saturating_sub(rest.len())))
+    }
+}
+
+/// Half a config byte (extension bit and three bits) and the bytes that follow for this value.
+#[inline]
+fn config_bits(value: u64) -> (u8, usize) {
+    if value < INLINE_LIMIT {
+        return (value.to_le_bytes()[0], 0);
+    }
+    // At most 7 zero bytes lead a non-zero value, so the length is 1 to 8.
+    let extra = 7_u8.saturating_sub((value.leading_zeros() / 8).to_le_bytes()[0]);
+    (0x08 | extra, usize::from(extra).saturating_add(1))
+}
+
+/// Writes the last `len` bytes of `value` (big endian) at `at`.
+#[inline]
+fn put_shortest(out: &mut [u8], at: usize, value: u64, len: usize) {
+    let bytes = value.to_be_bytes();
+    let tail = bytes.get(8_usize.saturating_sub(len)..).unwrap_or_default();
+    for (slot, byte) in out.iter_mut().skip(at).zip(tail) {
+        *slot = *byte;
+    }
+}
+
+/// Reads the value that half a config byte announces and gives what follows it.
+#[inline]
+fn take_value(bits: u8, rest: &[u8]) -> Result<(u64, &[u8]), HeaderError> {
+    if bits & 0x08 == 0 {
+        return Ok((u64::from(bits), rest));
+    }
+    let len = usize::from(bits & 0x07).saturating_add(1);
+    let (bytes, rest) = rest.split_at_checked(len).ok_or(HeaderError::Truncated)?;
+    let value = bytes.iter().fold(0_u64, |value, byte| (value << 8) | u64::from(*byte));
+    let shortest = value >= INLINE_LIMIT && bytes.first().is_some_and(|first| *first != 0);
+    if shortest { Ok((value, rest)) } else { Err(HeaderError::NotShortest) }
+}
