@@ -21,4 +21,8 @@
     )
 )]
 
+pub mod audio;
+pub mod opus;
+pub mod picture;
 pub mod rtp;
+pub mod vp8;
