@@ -31,6 +31,7 @@ mod codes;
 mod epoch_keys;
 mod error;
 mod event;
+pub mod frames;
 mod heartbeat;
 mod input;
 mod liveness;
