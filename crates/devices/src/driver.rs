@@ -1,0 +1,9 @@
+//! Threads that drive sources and sinks in real time.
+
+mod capture;
+mod playback;
+mod thread;
+
+pub use capture::{AudioCaptured, VideoCaptured, capture_audio, capture_video};
+pub use playback::play_audio;
+pub use thread::DriverHandle;

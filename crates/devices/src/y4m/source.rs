@@ -1,0 +1,160 @@
+//! A video source that plays a Y4M file or pipe.
+
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread;
+
+use core::time::Duration;
+
+use incamera_media::picture::Picture;
+use incamera_types::Mono;
+
+use super::read::Y4mReader;
+use crate::DeviceError;
+use crate::audio::Polled;
+use crate::schedule::Schedule;
+use crate::video::{VideoFormat, VideoFrame, VideoSource};
+
+/// Pictures read ahead of their time.
+const READ_AHEAD: usize = 2;
+
+/// How soon to look again when a pipe has no picture yet.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+
+type ReadPicture = Result<Picture, DeviceError>;
+
+/// Plays a Y4M stream at its own rate; paced by its driver.
+///
+/// A thread reads ahead, so that a slow disk or a pipe that pauses never blocks the driver. Pictures that come
+/// late from a pipe are stamped when they come.
+#[derive(Debug)]
+pub struct Y4mSource {
+    format: VideoFormat,
+    schedule: Schedule,
+    number: u64,
+    pictures: Receiver<ReadPicture>,
+    waiting: Option<Picture>,
+}
+
+impl Y4mSource {
+    /// Plays the file at `path`.
+    ///
+    /// # Errors
+    /// The file cannot be read or is no Y4M file of a supported kind.
+    pub fn open(path: &Path) -> Result<Self, DeviceError> {
+        Self::start(Y4mReader::open(path)?)
+    }
+
+    /// Plays what comes in on standard input. Waits for the header.
+    ///
+    /// # Errors
+    /// The input cannot be read or is no Y4M stream of a supported kind.
+    pub fn standard_input() -> Result<Self, DeviceError> {
+        Self::start(Y4mReader::new(BufReader::new(io::stdin()))?)
+    }
+
+    /// Plays the rest of `reader`.
+    ///
+    /// # Errors
+    /// [`DeviceError::Thread`].
+    pub fn start<R: BufRead + Send + 'static>(reader: Y4mReader<R>) -> Result<Self, DeviceError> {
+        let format = reader.format();
+        let (sender, pictures) = sync_channel(READ_AHEAD);
+        // The thread is not waited for: it ends with its next picture once the source is dropped, and a
+        // read from a pipe cannot be interrupted.
+        thread::Builder::new()
+            .name("y4m-read".to_owned())
+            .spawn(move || read_ahead(reader, &sender))
+            .map_err(|error| DeviceError::Thread(error.kind()))?;
+        Ok(Self { format, schedule: Schedule::new(format.rate), number: 0, pictures, waiting: None })
+    }
+}
+
+fn read_ahead<R: BufRead>(mut reader: Y4mReader<R>, sender: &SyncSender<ReadPicture>) {
+    loop {
+        let mut picture = reader.format().size.black();
+        let read = match reader.read_picture(&mut picture) {
+            Ok(true) => Ok(picture),
+            Ok(false) => return,
+            Err(error) => Err(error),
+        };
+        let failed = read.is_err();
+        if sender.send(read).is_err() || failed {
+            return;
+        }
+    }
+}
+
+impl VideoSource for Y4mSource {
+    fn format(&self) -> VideoFormat {
+        self.format
+    }
+
+    fn poll_frame(&mut self, now: Mono, frame: &mut VideoFrame) -> Result<Polled, DeviceError> {
+        if self.waiting.is_none() {
+            match self.pictures.try_recv() {
+                Ok(read) => self.waiting = Some(read?),
+                Err(TryRecvError::Empty) => return Ok(Polled::NotBefore(now.plus(POLL_INTERVAL))),
+                Err(TryRecvError::Disconnected) => return Ok(Polled::Ended),
+            }
+        }
+        let due = self.schedule.due(now);
+        if now < due {
+            return Ok(Polled::NotBefore(due));
+        }
+        let Some(picture) = self.waiting.take() else { return Ok(Polled::NotBefore(due)) };
+        self.schedule.advance();
+        frame.captured = due;
+        frame.number = self.number;
+        frame.picture = picture;
+        self.number += 1;
+        Ok(Polled::Ready)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    fn stream(pictures: u8) -> Vec<u8> {
+        let mut bytes = b"YUV4MPEG2 W16 H16 F25:1\n".to_vec();
+        for value in 0..pictures {
+            bytes.extend(b"FRAME\n");
+            bytes.resize(bytes.len() + 384, value);
+        }
+        bytes
+    }
+
+    fn play(bytes: Vec<u8>) -> Result<Vec<(u64, u64, u8)>, DeviceError> {
+        let mut source = Y4mSource::start(Y4mReader::new(Cursor::new(bytes))?)?;
+        let mut frame = VideoFrame::black(source.format());
+        let mut now = Mono::from_micros(0);
+        let mut played = Vec::new();
+        loop {
+            match source.poll_frame(now, &mut frame)? {
+                Polled::Ready => {
+                    played.push((frame.number, frame.captured.as_micros(), frame.picture.as_packed()[0]));
+                }
+                Polled::NotBefore(due) if due.since(now) == Duration::from_millis(40) => now = due,
+                // The reading thread is behind: virtual time stands still for it.
+                Polled::NotBefore(_) => thread::yield_now(),
+                Polled::Ended => return Ok(played),
+            }
+        }
+    }
+
+    #[test]
+    fn pictures_come_at_the_rate_of_the_file() {
+        let played = play(stream(4)).unwrap();
+        assert_eq!(played, [(0, 0, 0), (1, 40_000, 1), (2, 80_000, 2), (3, 120_000, 3)]);
+    }
+
+    #[test]
+    fn cut_file_ends_with_its_error() {
+        let mut bytes = stream(2);
+        bytes.pop();
+        assert!(matches!(play(bytes), Err(DeviceError::Y4m(_))));
+    }
+}
