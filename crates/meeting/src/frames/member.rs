@@ -59,12 +59,16 @@ impl Sender {
         self.note_heard_again(ended)
     }
 
+    /// Says that the member is heard, for the first time or again; not while another source still fails.
     #[cold]
     fn note_heard_again(&mut self, ended: Option<Streak>) -> Option<MediaReport> {
-        let restored = ended.is_some_and(|streak| streak.was_reported())
-            && !self.troubles.iter().flatten().any(Streak::was_reported);
-        let first = !core::mem::replace(&mut self.heard, true);
-        (first || restored).then_some(MediaReport::Opened { member: self.member })
+        let restored = ended.is_some_and(|streak| streak.was_reported());
+        let others_fail = self.troubles.iter().flatten().any(Streak::was_reported);
+        if others_fail || (self.heard && !restored) {
+            return None;
+        }
+        self.heard = true;
+        Some(MediaReport::Opened { member: self.member })
     }
 
     /// Notes a frame that could not be played although somebody sent it.
