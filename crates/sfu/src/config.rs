@@ -1,0 +1,112 @@
+//! What the embedding program decides: addresses, limits and ICE servers.
+
+use core::time::Duration;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// Configuration of one SFU.
+#[derive(Clone, Debug)]
+pub struct SfuConfig {
+    /// Local UDP addresses to bind, one socket each; port 0 takes a free port. At least one.
+    pub udp: Vec<SocketAddr>,
+    /// Addresses written into answers as ICE host candidates, for machines behind a 1:1 NAT or with a
+    /// wildcard bind. Port 0 stands for the bound port. When empty, the bound address is advertised; for
+    /// a wildcard bind that is loopback and the address of the default route.
+    pub public_addresses: Vec<SocketAddr>,
+    /// STUN and TURN servers announced to clients as `Link` headers (RFC 9725 §4.6).
+    pub ice_servers: Vec<IceServer>,
+    /// Bounds on everything a client can make this SFU hold (SEC-15).
+    pub limits: Limits,
+    /// File that receives every RTP payload that publishers send, for canary searches and key tests.
+    #[cfg(feature = "danger-record")]
+    pub recording: Option<std::path::PathBuf>,
+}
+
+impl Default for SfuConfig {
+    fn default() -> Self {
+        Self {
+            udp: vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)],
+            public_addresses: Vec::new(),
+            ice_servers: Vec::new(),
+            limits: Limits::default(),
+            #[cfg(feature = "danger-record")]
+            recording: None,
+        }
+    }
+}
+
+/// A STUN or TURN server for clients.
+#[derive(Clone)]
+pub struct IceServer {
+    /// `stun:`, `turn:` or `turns:` URL (RFC 7064, RFC 7065).
+    pub url: String,
+    /// User name and credential; `None` for STUN.
+    pub login: Option<IceLogin>,
+}
+
+/// Credentials of a TURN server, handed to every holder of a grant.
+#[derive(Clone)]
+pub struct IceLogin {
+    /// TURN user name.
+    pub username: String,
+    /// TURN password.
+    pub credential: String,
+}
+
+impl core::fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("IceServer").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// Upper bounds on what clients can make the SFU hold or do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Rooms with at least one grant.
+    pub rooms: usize,
+    /// Unexpired grants in one room.
+    pub grants_per_room: usize,
+    /// Publishers in one room.
+    pub publishers_per_room: usize,
+    /// Connections (publishing and watching) in one room.
+    pub connections_per_room: usize,
+    /// Connections of one identity in one room.
+    pub connections_per_identity: usize,
+    /// Connections opened from one client address.
+    pub connections_per_address: usize,
+    /// Offers accepted from one client address in a burst before the rate below applies.
+    pub offers_burst: u32,
+    /// Offers accepted per second from one client address in the long run.
+    pub offers_per_second: u32,
+    /// Audio slots, and equally video slots, of one connection.
+    pub slots: usize,
+    /// Remote ICE candidates of one connection.
+    pub remote_candidates: usize,
+    /// Time from the answer to a connected DTLS session.
+    pub connect_timeout: Duration,
+    /// Time without any packet from a connected client after which its session ends.
+    pub idle_timeout: Duration,
+    /// Bitrate in bit/s that publishers are told (REMB) as their upper bound per video layer; `None` tells none.
+    pub publisher_bitrate: Option<u32>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            rooms: 1_000,
+            grants_per_room: 2_048,
+            publishers_per_room: 100,
+            connections_per_room: 1_024,
+            // A client has one connection to publish, one with slots and, while it
+            // reconnects, the old ones; a plain WHEP player has one per publisher.
+            connections_per_identity: 64,
+            connections_per_address: 256,
+            offers_burst: 40,
+            offers_per_second: 8,
+            slots: 32,
+            remote_candidates: 32,
+            connect_timeout: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(20),
+            publisher_bitrate: None,
+        }
+    }
+}

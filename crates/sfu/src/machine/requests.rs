@@ -1,0 +1,223 @@
+//! What clients and the embedding program ask for, apart from opening sessions.
+
+use std::time::Instant;
+
+use incamera_types::RoomId;
+use tokio::sync::watch;
+
+use super::{ConnectionId, SfuMachine};
+use crate::command::{
+    Caller, Condition, LayerSelection, Reply, Request, RoomControl, SlotBinding, SlotState, StreamList,
+    Trickled,
+};
+use crate::forward::{Layer, Urgency};
+use crate::offer::Kind;
+use crate::pseudonym::Pseudonym;
+use crate::random;
+use crate::refusal::Refusal;
+use crate::trickle::IceFragment;
+
+impl SfuMachine {
+    /// Serves a client's request.
+    pub(crate) fn handle_request(&mut self, now: Instant, request: Request) {
+        match request {
+            Request::Open { caller, purpose, offer, reply } => {
+                respond(reply, self.open(now, caller, &purpose, &offer));
+            }
+            Request::Trickle { caller, session, condition, fragment, reply } => {
+                respond(reply, self.trickle(now, &caller, &session, &condition, fragment));
+            }
+            Request::Close { caller, session, reply } => {
+                let found = self.session(&caller, &session);
+                respond(reply, found.map(|id| self.close(now, id)));
+            }
+            Request::Bind { caller, session, slots, reply } => {
+                respond(reply, self.bind(now, &caller, &session, &slots));
+            }
+            Request::Slots { caller, session, reply } => {
+                respond(reply, self.slots(&caller, &session));
+            }
+            Request::SelectLayer { caller, session, selection, reply } => {
+                respond(reply, self.select_layer(now, &caller, &session, &selection));
+            }
+            Request::Streams { caller, reply } => {
+                respond(reply, Ok(self.watch_streams(caller.room)));
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Does what the embedding program decides about a room.
+    pub(crate) fn handle_control(&mut self, now: Instant, control: RoomControl) {
+        match control {
+            RoomControl::Revoke { room, identity } => self.close_where(now, room, Some(&identity)),
+            RoomControl::End { room } => {
+                self.close_where(now, room, None);
+                // Dropping the list ends every long poll on it.
+                self.rooms.remove(&room);
+            }
+            #[cfg(feature = "danger-hostile-sfu")]
+            RoomControl::Hostility { room, hostility } => {
+                self.hostility.remove(&room);
+                if let Some(hostility) = hostility {
+                    let stage = crate::hostility::HostilityStage::new(hostility);
+                    self.hostility.insert(room, stage);
+                }
+            }
+        }
+        self.settle(now);
+    }
+
+    /// The session, if it is the caller's. Another one's is not told apart from none.
+    fn session(&self, caller: &Caller, session: &str) -> Result<ConnectionId, Refusal> {
+        let id = self.sessions.get(session).copied();
+        let id = id.ok_or(Refusal::UnknownSession)?;
+        let owner = self.connections.get(&id).map(|c| &c.caller);
+        let owned = owner.is_some_and(|o| o.room == caller.room && o.identity == caller.identity);
+        owned.then_some(id).ok_or(Refusal::UnknownSession)
+    }
+
+    fn trickle(
+        &mut self,
+        now: Instant,
+        caller: &Caller,
+        session: &str,
+        condition: &Condition,
+        fragment: IceFragment,
+    ) -> Result<Trickled, Refusal> {
+        let id = self.session(caller, session)?;
+        let connection = self.connections.get(&id).ok_or(Refusal::UnknownSession)?;
+        match condition {
+            Condition::Tag(tag) if *tag != connection.etag => Err(Refusal::PreconditionFailed),
+            Condition::Tag(_) => {
+                self.add_candidates(now, id, fragment)?;
+                Ok(Trickled::Added)
+            }
+            Condition::Any => {
+                let (Some(ufrag), Some(password)) = (&fragment.ufrag, &fragment.password) else {
+                    return Err(Refusal::MalformedFragment);
+                };
+                let answer = self.restart_ice(now, id, ufrag, password)?;
+                self.add_candidates(now, id, fragment)?;
+                let etag = random::hex_id::<8>().map_err(|_| Refusal::Unavailable)?;
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.etag.clone_from(&etag);
+                }
+                Ok(Trickled::Restarted { etag, fragment: answer })
+            }
+        }
+    }
+
+    fn add_candidates(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        fragment: IceFragment,
+    ) -> Result<(), Refusal> {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return Err(Refusal::UnknownSession);
+        };
+        connection.remote_candidates += fragment.candidates.len();
+        if connection.remote_candidates > self.limits.remote_candidates {
+            return Err(Refusal::TooManyRequests);
+        }
+        for candidate in fragment.candidates {
+            self.mutate(now, id, |rtc| rtc.add_remote_candidate(candidate));
+        }
+        Ok(())
+    }
+
+    fn bind(
+        &mut self,
+        now: Instant,
+        caller: &Caller,
+        session: &str,
+        bindings: &[SlotBinding],
+    ) -> Result<Vec<SlotState>, Refusal> {
+        let id = self.session(caller, session)?;
+        let player = self.connections.get(&id).and_then(|c| c.player());
+        let player = player.filter(|p| p.has_slots).ok_or(Refusal::NoSlots)?;
+        let position = |b: &SlotBinding| player.tracks.iter().position(|t| t.mid_text == b.mid);
+        let tracks: Option<Vec<usize>> = bindings.iter().map(position).collect();
+        // All or nothing: a binding to an unknown slot changes none.
+        let tracks = tracks.ok_or(Refusal::UnknownSlot)?;
+        for (binding, track) in bindings.iter().zip(tracks) {
+            let layer = binding.layer.unwrap_or(Layer::High);
+            self.bind_slot(now, id, track, binding.stream.as_ref(), layer);
+        }
+        self.slots(caller, session)
+    }
+
+    fn bind_slot(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        track: usize,
+        stream: Option<&Pseudonym>,
+        layer: Layer,
+    ) {
+        let Some(slot) = self.track_mut(id, track) else {
+            return;
+        };
+        slot.out.want(layer);
+        if slot.stream.as_ref() != stream {
+            self.unsubscribe(id, track);
+            if let Some(slot) = self.track_mut(id, track) {
+                slot.stream = stream.cloned();
+            }
+            self.subscribe(now, id, track);
+        } else {
+            self.request_of_track(now, id, track, Urgency::NewSubscriber);
+        }
+    }
+
+    fn track_mut(&mut self, id: ConnectionId, track: usize) -> Option<&mut super::connection::PlayerTrack> {
+        self.connections.get_mut(&id)?.player_mut()?.tracks.get_mut(track)
+    }
+
+    fn slots(&self, caller: &Caller, session: &str) -> Result<Vec<SlotState>, Refusal> {
+        let id = self.session(caller, session)?;
+        let player = self.connections.get(&id).and_then(|c| c.player());
+        let player = player.filter(|p| p.has_slots).ok_or(Refusal::NoSlots)?;
+        Ok(player.tracks.iter().map(|t| t.state()).collect())
+    }
+
+    fn select_layer(
+        &mut self,
+        now: Instant,
+        caller: &Caller,
+        session: &str,
+        selection: &LayerSelection,
+    ) -> Result<(), Refusal> {
+        let id = self.session(caller, session)?;
+        let player = self.connections.get(&id).and_then(|c| c.player());
+        let player = player.ok_or(Refusal::UnknownSlot)?;
+        let layer = match selection.encoding_id.as_deref() {
+            None | Some("h" | "high") => Layer::High,
+            Some("m" | "medium") => Layer::Medium,
+            Some("l" | "low") => Layer::Low,
+            Some(_) => return Err(Refusal::UnknownSlot),
+        };
+        let chosen = |mid: &String| selection.media_id.as_ref().is_none_or(|m| m == mid);
+        let tracks = player.tracks.iter().enumerate();
+        let tracks = tracks.filter(|(_, t)| t.kind == Kind::Video && chosen(&t.mid_text));
+        let tracks: Vec<_> = tracks.map(|(i, t)| (i, t.stream.clone())).collect();
+        if tracks.is_empty() {
+            return Err(Refusal::UnknownSlot);
+        }
+        for (track, stream) in tracks {
+            self.bind_slot(now, id, track, stream.as_ref(), layer);
+        }
+        Ok(())
+    }
+
+    fn watch_streams(&mut self, room: RoomId) -> watch::Receiver<StreamList> {
+        self.room(room).list.subscribe()
+    }
+}
+
+fn respond<T>(reply: Reply<T>, answer: Result<T, Refusal>) {
+    if reply.send(answer).is_err() {
+        tracing::trace!("a client did not wait for its answer");
+    }
+}
