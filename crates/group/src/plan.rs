@@ -1,0 +1,175 @@
+//! When to commit what: turns, pacing and batching (wire.md §5). A preference only; validity never depends on it.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use incamera_identity::VerifyingKey;
+use incamera_types::{MemberId, Mono};
+use openmls::prelude::KeyPackage;
+
+use crate::message::{AdmissionId, CommitTurn, RuleEdit};
+use crate::parameters::{COMMIT_GAP, MAX_ADDS_PER_COMMIT, TURN, UPDATE_GAP, UPDATE_PERIOD};
+use crate::roster::{Member, Roster};
+use crate::rules::Rights;
+
+/// Somebody to be added.
+pub(crate) struct Admission {
+    pub(crate) id: AdmissionId,
+    pub(crate) key_package: KeyPackage,
+    pub(crate) leaf_key: VerifyingKey,
+    pub(crate) replaces: Option<MemberId>,
+    pub(crate) cause: Cause,
+}
+
+/// Since when something waits, and for whose turn.
+#[derive(Clone, Copy)]
+pub(crate) struct Cause {
+    pub(crate) since: Mono,
+    pub(crate) turn: CommitTurn,
+}
+
+impl Cause {
+    fn due(self, rank: u32) -> Mono {
+        match self.turn {
+            CommitTurn::Own => self.since,
+            CommitTurn::Shared => self.since.plus(TURN.saturating_mul(rank)),
+        }
+    }
+}
+
+/// What waits to be committed, and when the last commits were.
+pub(crate) struct Plan {
+    pub(crate) admissions: Vec<Admission>,
+    pub(crate) removals: BTreeMap<MemberId, Cause>,
+    pub(crate) edits: Vec<RuleEdit>,
+    pub(crate) online: BTreeSet<MemberId>,
+    last_commit: Option<Mono>,
+    last_update: Option<Mono>,
+    next_update: Option<Mono>,
+}
+
+/// What one commit takes from the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Batch {
+    /// Adds, removals and rules that are due.
+    Changes {
+        /// Into [`Plan::admissions`], ascending.
+        admissions: Vec<usize>,
+        removals: Vec<MemberId>,
+        edits: usize,
+    },
+    /// A leaf update.
+    Update,
+}
+
+impl Plan {
+    pub(crate) fn new() -> Self {
+        Self {
+            admissions: Vec::new(),
+            removals: BTreeMap::new(),
+            edits: Vec::new(),
+            online: BTreeSet::new(),
+            last_commit: None,
+            last_update: None,
+            next_update: None,
+        }
+    }
+
+    /// When the next commit of this member is due.
+    pub(crate) fn due(&self, roster: &Roster, own: &Member) -> Option<Mono> {
+        let rank = self.rank(roster, own);
+        let admissions = self.admissions.iter().map(|admission| admission.cause.due(rank));
+        let removals = self.removals.values().map(|cause| cause.due(rank));
+        // An edit is always this person's decision and waits for pacing only.
+        let edits = (!self.edits.is_empty()).then_some(Mono::from_micros(0));
+        let changes = admissions.chain(removals).chain(edits).min();
+        let gap = self.last_commit.map_or(Mono::from_micros(0), |at| at.plus(COMMIT_GAP));
+        [changes.map(|due| due.max(gap)), self.update_due(roster, own).map(|due| due.max(gap))]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// What to commit at `now`.
+    pub(crate) fn batch(&self, now: Mono, roster: &Roster, own: &Member) -> Option<Batch> {
+        if self.due(roster, own)? > now {
+            return None;
+        }
+        let rank = self.rank(roster, own);
+        let admissions: Vec<usize> = (0..)
+            .zip(&self.admissions)
+            .filter(|(_, admission)| admission.cause.due(rank) <= now)
+            .map(|(at, _)| at)
+            .take(MAX_ADDS_PER_COMMIT)
+            .collect();
+        let removals: Vec<MemberId> =
+            self.removals.iter().filter(|(_, cause)| cause.due(rank) <= now).map(|(id, _)| *id).collect();
+        let edits = self.edits.len();
+        if admissions.is_empty() && removals.is_empty() && edits == 0 {
+            return Some(Batch::Update);
+        }
+        Some(Batch::Changes { admissions, removals, edits })
+    }
+
+    /// Puts the first leaf update of this member in line: admitters first, then by leaf, one every two seconds.
+    pub(crate) fn schedule_first_update(&mut self, now: Mono, roster: &Roster, own: &Member) {
+        let own_rank = (!own.rights.contains(Rights::ADMIT), own.leaf);
+        let before =
+            roster.iter().filter(|member| (!member.rights.contains(Rights::ADMIT), member.leaf) < own_rank);
+        let place = u32::try_from(before.count()).unwrap_or(u32::MAX).saturating_add(1);
+        self.next_update = Some(now.plus(UPDATE_GAP.saturating_mul(place)));
+    }
+
+    /// Notes an accepted commit: whose, and whether it refreshed its author's leaf.
+    pub(crate) fn note_commit(
+        &mut self,
+        now: Mono,
+        roster: &Roster,
+        own: &Member,
+        path_by: Option<MemberId>,
+    ) {
+        self.last_commit = Some(now);
+        if path_by.is_some() {
+            self.last_update = Some(now);
+        }
+        if path_by == Some(own.id) {
+            let members = u32::try_from(roster.len()).unwrap_or(u32::MAX);
+            let period = UPDATE_PERIOD.max(UPDATE_GAP.saturating_mul(members));
+            self.next_update = Some(now.plus(period));
+        }
+    }
+
+    /// Forgets what the new epoch has settled; gives back admissions that another member committed.
+    pub(crate) fn settle(&mut self, roster: &Roster) {
+        self.admissions.retain(|admission| !roster.has_key(&admission.leaf_key));
+        self.removals.retain(|id, _| roster.by_id(*id).is_some());
+        self.online.retain(|id| roster.by_id(*id).is_some());
+    }
+
+    /// Gives up the leaf update that is due; another commit with a path puts the next one in line.
+    pub(crate) fn cancel_update(&mut self) {
+        self.next_update = None;
+    }
+
+    fn update_due(&self, roster: &Roster, own: &Member) -> Option<Mono> {
+        let allowed =
+            roster.len() > 1 && (own.rights.contains(Rights::ADMIT) || !roster.authored_recently(own.id));
+        let due = self.next_update.filter(|_| allowed)?;
+        Some(self.last_update.map_or(due, |at| due.max(at.plus(UPDATE_GAP))))
+    }
+
+    /// How many online members that may admit come before this one.
+    fn rank(&self, roster: &Roster, own: &Member) -> u32 {
+        let before = roster.iter().filter(|member| {
+            member.leaf < own.leaf
+                && member.rights.contains(Rights::ADMIT)
+                && self.online.contains(&member.id)
+        });
+        u32::try_from(before.count()).unwrap_or(u32::MAX)
+    }
+}
+
+/// When an own commit that the log does not show is sent again: after three seconds, then ever more rarely.
+pub(crate) fn resend_delay(attempts: u32) -> Duration {
+    crate::parameters::RESEND_AFTER.saturating_mul(1_u32.checked_shl(attempts.min(4)).unwrap_or(1))
+}
