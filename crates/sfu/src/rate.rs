@@ -23,7 +23,12 @@ struct Bucket {
 
 impl AddressRate {
     pub(crate) fn new(burst: u32, per_second: u32) -> Self {
-        Self { burst: f64::from(burst), per_second: f64::from(per_second), buckets: HashMap::new() }
+        Self {
+            burst: f64::from(burst),
+            per_second: f64::from(per_second),
+            buckets: HashMap::new(),
+            cleaned: None,
+        }
     }
 
     /// Takes one token of `address`; false if there is none.
