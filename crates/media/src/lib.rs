@@ -22,7 +22,12 @@
 )]
 
 pub mod audio;
+pub mod clock;
+pub mod jitter;
+pub mod mix;
 pub mod opus;
 pub mod picture;
+pub mod rate;
+pub mod resample;
 pub mod rtp;
 pub mod vp8;

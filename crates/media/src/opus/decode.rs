@@ -59,7 +59,7 @@ impl Decoder {
         Ok(Decoded::ForwardCorrection)
     }
 
-    /// Fills a block whose packet is lost from what came before; a long loss fades to silence.
+    /// Fills a block whose packet is lost from what came before; a long loss falls off.
     ///
     /// # Errors
     /// [`OpusError::Codec`] when libopus fails; the block is then silent.
