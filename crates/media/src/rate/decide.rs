@@ -20,6 +20,9 @@ const ENABLE_AFTER: Duration = Duration::from_secs(2);
 /// Changes of a layer's rate below this are not worth a new configuration, percent.
 const MIN_CHANGE_PERCENT: u64 = 5;
 
+/// The smallest layer is sent down to this, kbit/s, far below what it needs: a bad picture tells more than none.
+const LEAST_VIDEO_KBPS: u32 = 30;
+
 /// What is sent besides video, and the layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateConfig {
@@ -48,7 +51,7 @@ impl RateDecision {
 /// something, then larger ones as they fit. Audio goes before all video.
 ///
 /// A layer goes off at once when its least rate does not fit, and comes on only after it would have fit with reserve
-/// for two seconds. The smallest layer goes off too when there is no room for it: then only audio is sent.
+/// for two seconds. The smallest layer gives up quality first; it goes off below 30 kbit/s: then only audio is sent.
 #[derive(Clone, Debug)]
 pub struct RateMachine {
     config: RateConfig,
@@ -82,9 +85,13 @@ impl RateMachine {
         let mut granted = [0_u32; 3];
         for layer in Layer::ALL.into_iter().rev() {
             let Some(limits) = self.limits(layer) else { continue };
-            if self.admits(now, layer, limits, left) {
-                set(&mut granted, layer, limits.min_kbps);
-                left = left.saturating_sub(limits.min_kbps);
+            let smallest = Layer::ALL.into_iter().rev().find(|layer| self.limits(*layer).is_some());
+            let least_kbps =
+                if smallest == Some(layer) { limits.min_kbps.min(LEAST_VIDEO_KBPS) } else { limits.min_kbps };
+            if self.admits(now, layer, least_kbps, left) {
+                let least = left.min(limits.min_kbps);
+                set(&mut granted, layer, least);
+                left = left.saturating_sub(least);
             } else {
                 // A larger layer never takes the room that a smaller one waits for.
                 left = 0;
@@ -105,8 +112,8 @@ impl RateMachine {
         self.config.layers.get(layer.index()).copied().flatten()
     }
 
-    /// Whether a layer is on, given the room that smaller ones leave.
-    fn admits(&mut self, now: Mono, layer: Layer, limits: LayerLimits, room_kbps: u32) -> bool {
+    /// Whether a layer that needs `least_kbps` is on, given the room that smaller ones leave.
+    fn admits(&mut self, now: Mono, layer: Layer, least_kbps: u32, room_kbps: u32) -> bool {
         let first = self.decision.is_none();
         let (Some(on), Some(since)) =
             (self.on.get_mut(layer.index()), self.fits_since.get_mut(layer.index()))
@@ -114,11 +121,11 @@ impl RateMachine {
             return false;
         };
         let percent = RESERVE_PERCENT.saturating_add(100);
-        let with_reserve = u64::from(limits.min_kbps).saturating_mul(percent).div_euclid(100);
+        let with_reserve = u64::from(least_kbps).saturating_mul(percent).div_euclid(100);
         let fits_with_reserve = u64::from(room_kbps) >= with_reserve;
         *since = if fits_with_reserve { since.or(Some(now)) } else { None };
         let waited = since.is_some_and(|since| now.since(since) >= ENABLE_AFTER);
-        *on = if *on { room_kbps >= limits.min_kbps } else { fits_with_reserve && (first || waited) };
+        *on = if *on { room_kbps >= least_kbps } else { fits_with_reserve && (first || waited) };
         *on
     }
 }
@@ -187,6 +194,16 @@ mod tests {
             assert!(decision.is_none_or(|decision| !high_on(decision)), "{ms}");
         }
         assert!(high_on(machine.handle_estimate(at(2_200), 3_000).unwrap()));
+    }
+
+    #[test]
+    fn a_lone_large_layer_is_sent_below_its_least_rate() {
+        let limits = LayerLimits::for_size(1_280, 720, 30);
+        let layers = [Some(limits), None, None];
+        let mut machine = RateMachine::new(RateConfig { audio_reserve_kbps: 50, layers });
+        let decision = machine.handle_estimate(at(0), 300).unwrap();
+        assert_eq!(decision.layers, [LayerRate::Kbps(220), LayerRate::Off, LayerRate::Off]);
+        assert_eq!(machine.handle_estimate(at(1), 70).unwrap().video_kbps(), 0);
     }
 
     #[test]

@@ -188,3 +188,43 @@ fn packets_of_another_duration_are_malformed() {
     }
     assert_eq!(decoder.decode(&[], &mut block), Err(OpusError::Malformed));
 }
+
+#[test]
+fn a_stream_that_stops_fades_out_without_a_click() {
+    let mut encoder = encoder(VOICE);
+    let mut receiver = AudioReceiver::new(DelayLimits::default()).unwrap();
+    let (mut last, mut largest_step, mut silent) = (0_i32, 0, 0);
+    for step in 0..100_u64 {
+        if step < 50 {
+            receiver.handle_packet(ms(step * 20), step * 960, encode(&mut encoder, &voice(step)));
+        }
+        let mut block = SILENCE;
+        let played = receiver.pull(ms(step * 20 + 5), &mut block, &mut |_, _| {}).unwrap();
+        if step > 50 {
+            largest_step = block.iter().fold(largest_step, |largest, sample| {
+                let jump = (i32::from(*sample) - last).abs();
+                last = i32::from(*sample);
+                largest.max(jump)
+            });
+        }
+        last = i32::from(block[BLOCK_SAMPLES - 1]);
+        silent += u32::from(played.origin == BlockOrigin::Silence && step > 50);
+    }
+    assert!(silent > 35, "{silent}");
+    assert!(largest_step < 1_500, "{largest_step}");
+}
+
+#[test]
+fn a_recording_by_media_time_is_whole_although_playing_caught_up() {
+    let mut random = Seeded::new(12);
+    let mut sent = 0;
+    let config = EncoderConfig { signal: Signal::Music, ..VOICE };
+    let (source, recorded, count) = call(config, 900, || {
+        sent += 1;
+        Some(if sent < 60 { 20 + random.below(160) } else { 20 })
+    });
+    assert!(count(BlockOrigin::Merged) > 2, "{}", count(BlockOrigin::Merged));
+    // From the second second on nothing is missing.
+    let correlation = aligned_correlation(&source[96_000..], &recorded[96_000..], 600);
+    assert!(correlation > 0.97, "{correlation}");
+}

@@ -240,3 +240,25 @@ fn pictures_of_another_size_are_refused() {
     let result = encoder.encode(&picture.view(), ms(0), KeyFrame::WhenDue, &mut FrameBuf::default());
     assert_eq!(result, Err(EncodeError::WrongSize { expected_width: WIDTH, expected_height: HEIGHT }));
 }
+
+#[test]
+fn large_pictures_encode_on_two_threads() {
+    let config = EncoderConfig {
+        width: 1_280,
+        height: 720,
+        bitrate_kbps: 2_500,
+        quality: Quality::Camera,
+        ..config(TemporalLayers::One)
+    };
+    let mut encoder = Encoder::new(config).unwrap();
+    let mut decoder = Decoder::new().unwrap();
+    let mut buf = FrameBuf::default();
+    for index in 0..5 {
+        let sent = moving_picture(1_280, 720, index);
+        let at = ms(u64::from(index) * 33);
+        if encoder.encode(&sent.view(), at, KeyFrame::WhenDue, &mut buf).unwrap().is_some() {
+            let shown = decoder.decode(buf.as_slice()).unwrap().unwrap();
+            assert!(psnr_db(&shown, &sent.view()).unwrap() > 28.0);
+        }
+    }
+}
