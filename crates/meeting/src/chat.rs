@@ -90,7 +90,7 @@ impl Chat {
 
     /// The own lines that have to be sealed in `epoch`: new ones, and those that a commit overtook. Marks
     /// them as sealed in it.
-    pub(crate) fn to_seal(&mut self, epoch: Epoch) -> Vec<ChatText> {
+    pub(crate) fn seal_in(&mut self, epoch: Epoch) -> Vec<ChatText> {
         let unsealed = self.pending.iter_mut().filter(|pending| pending.sealed_in != Some(epoch));
         unsealed
             .map(|pending| {
@@ -98,6 +98,11 @@ impl Chat {
                 pending.text.clone()
             })
             .collect()
+    }
+
+    /// The text of an own line that is under way.
+    pub(crate) fn pending_text(&self, id: [u8; 8]) -> Option<ChatText> {
+        self.pending.iter().find(|pending| pending.text.id == id).map(|pending| pending.text.clone())
     }
 
     /// Lets every line that is under way be sealed again: the connection was lost.
@@ -158,11 +163,11 @@ mod tests {
     fn line_overtaken_by_a_commit_is_sealed_again_until_it_has_its_place() {
         let mut chat = Chat::default();
         chat.queue(text(1, "hello")).unwrap();
-        assert_eq!(chat.to_seal(Epoch(3)).len(), 1);
-        assert_eq!(chat.to_seal(Epoch(3)).len(), 0);
-        assert_eq!(chat.to_seal(Epoch(4)).len(), 1);
+        assert_eq!(chat.seal_in(Epoch(3)).len(), 1);
+        assert_eq!(chat.seal_in(Epoch(3)).len(), 0);
+        assert_eq!(chat.seal_in(Epoch(4)).len(), 1);
         chat.receive(9, ADA, Pii::default(), &text(1, "hello")).unwrap();
-        assert_eq!(chat.to_seal(Epoch(5)).len(), 0);
+        assert_eq!(chat.seal_in(Epoch(5)).len(), 0);
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub enum StopReason {
     LinkRefused,
     /// The room's memory at the relay is gone and could not be founded again.
     RoomLost,
+    /// The relay did not let us make the room.
+    CreateRefused,
     /// The relay speaks another version of the protocol, or the room does.
     Version,
 }

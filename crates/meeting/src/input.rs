@@ -7,7 +7,7 @@ use incamera_types::{MemberId, Pii};
 use serde::{Deserialize, Serialize};
 
 use crate::event::KnockNumber;
-use crate::streams::MemberStreams;
+use crate::streams::StreamView;
 
 /// Everything that can happen to a meeting, one at a time.
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ pub enum Command {
     /// Say what we send now; repeated by itself when people join.
     AnnounceStreams {
         /// Everything that we send.
-        streams: MemberStreams,
+        streams: Vec<StreamView>,
     },
     /// Ask for a ticket to the SFU: the one before ran out, was revoked, or the SFU restarted.
     RequestTicket,

@@ -4,7 +4,7 @@
 //! **Core.** No IO, no clock, no OS randomness. Cryptography comes from `incamera-identity` and
 //! `incamera-group`; the group decides who is a member and what each may do, this crate everything else.
 //!
-//! Read first: [`Input`] and [`Command`] (what it is told), [`Output`] and
+//! Read first: [`MeetingMachine`] (its verbs), [`Input`] and [`Command`] (what it is told), [`Output`] and
 //! [`Event`] (what it wants and says), [`EVENT_CODES`] (what safeguards refuse or notice).
 //!
 //! What does not belong here: MLS and the rules' enforcement (`group`), sealing of frames (`sframe`),
@@ -26,21 +26,38 @@
 #[cfg(all(feature = "danger-sabotage", not(debug_assertions)))]
 compile_error!("danger-sabotage switches safeguards off and must not be in a release build");
 
+mod alarms;
+mod card;
 mod chat;
 mod codes;
+mod confirmation;
+mod door;
+mod entropy;
 mod epoch_keys;
 mod error;
 mod event;
+mod foreign_epoch;
 pub mod frames;
 mod heartbeat;
+mod host;
 mod input;
+mod knock;
+mod link_keys;
 mod liveness;
+mod lobby;
+mod log;
+mod machine;
 mod output;
+mod repair;
+mod reply;
 mod roster;
+mod rotation;
 mod rules;
 mod safeguards;
 mod secrets;
+mod session;
 mod streams;
+mod tickets;
 mod wire;
 
 pub use chat::{
@@ -52,8 +69,12 @@ pub use error::{CommandError, MeetingError};
 pub use event::{Event, KnockNumber, MediaStop, MeetingState, RemovalReason, StopReason};
 pub use heartbeat::{ANCHORS, Echo, HEARTBEAT_EVERY, Heartbeat, MAX_NONCES};
 pub use input::{Command, Input, LobbyMode, MediaReport};
+pub use knock::{KnockBody, MAX_KEY_PACKAGE, Rejoin};
 pub use liveness::{CONFIRMED_FOR, Deadlines, QUIET_AFTER};
+pub use lobby::MAX_WAITING_KNOCKS;
+pub use machine::{Founding, Knocking, MeetingMachine};
 pub use output::Output;
+pub use reply::{Admission, Denial, MAX_WELCOME, Reply};
 pub use roster::{MemberView, Presence, RoleView, Verification, Who};
 pub use rules::{LockState, MEDIA_DEADLINE, RulesView};
 pub use safeguards::Safeguards;

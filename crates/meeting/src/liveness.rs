@@ -24,6 +24,9 @@ pub const CONFIRMED_FOR: Duration = Duration::from_secs(10);
 /// at least our own heartbeat comes back.
 const OBSERVED_GAP: Duration = Duration::from_secs(5);
 
+/// Pause between two heartbeats of a member after which it counts as returned and is answered at once.
+const RETURNED_AFTER: Duration = Duration::from_millis(7_500);
+
 /// Own heartbeats remembered; more than are sent in any deadline.
 const MAX_OWN: usize = 64;
 
@@ -62,6 +65,7 @@ pub(crate) struct Change {
 struct MemberLink {
     counter: u32,
     heard_at: Duration,
+    arrived_at: Mono,
     best_offset_ms: Option<i128>,
     quiet_after: Duration,
     standing: Standing,
@@ -130,6 +134,7 @@ impl Liveness {
         self.members.entry(member).or_insert(MemberLink {
             counter: 0,
             heard_at,
+            arrived_at: now,
             best_offset_ms: None,
             quiet_after: QUIET_AFTER,
             standing: Standing::Heard,
@@ -180,11 +185,6 @@ impl Liveness {
             .any(|own| now.since(own.sent) > CONFIRMED_FOR)
     }
 
-    /// Forgets own heartbeats that nobody can cover any more (the link was away, or we were alone).
-    pub(crate) fn forget_own(&mut self) {
-        self.own.clear();
-    }
-
     /// Judges a heartbeat of another member.
     pub(crate) fn hear(&mut self, now: Now, member: MemberId, sign: Sign, check: Freshness) -> Hearing {
         let made_after = self.newest_own_covered_by(sign.head_seq);
@@ -205,7 +205,7 @@ impl Liveness {
         let by_proof = made_after.map_or(Duration::MAX, |sent| now.mono.since(sent));
         let age = if check == Freshness::Ignored { Duration::ZERO } else { by_clock.min(by_proof) };
         let heard_at = observed.saturating_sub(age);
-        let returned = observed.saturating_sub(link.heard_at) > OBSERVED_GAP.saturating_mul(3) / 2;
+        let returned = now.mono.since(core::mem::replace(&mut link.arrived_at, now.mono)) > RETURNED_AFTER;
         link.heard_at = link.heard_at.max(heard_at);
         if age > CONFIRMED_FOR { Hearing::Stale } else { Hearing::Fresh { returned } }
     }
@@ -234,9 +234,14 @@ impl Liveness {
         self.members.get(&member).map(|link| link.standing)
     }
 
-    /// Members silent for the room's removal deadline.
-    pub(crate) fn overdue(&self) -> impl Iterator<Item = MemberId> + '_ {
-        self.members.iter().filter(|(_, link)| link.standing == Standing::Overdue).map(|(member, _)| *member)
+    /// Members that stand so, or worse.
+    pub(crate) fn silent(&self, standing: Standing) -> impl Iterator<Item = MemberId> + '_ {
+        self.members.iter().filter(move |(_, link)| link.standing >= standing).map(|(member, _)| *member)
+    }
+
+    /// Members that are heard.
+    pub(crate) fn heard(&self) -> impl Iterator<Item = MemberId> + '_ {
+        self.members.iter().filter(|(_, link)| link.standing == Standing::Heard).map(|(member, _)| *member)
     }
 
     /// The next time at which a standing can change.
@@ -244,12 +249,13 @@ impl Liveness {
         let observed = self.observed_at(now);
         let next = |link: &MemberLink| {
             let silent = observed.saturating_sub(link.heard_at);
-            steps(link.quiet_after, deadlines)
-                .into_iter()
-                .find(|step| *step > silent)
-                .map(|step| now.plus(step.saturating_sub(silent)))
+            let step = steps(link.quiet_after, deadlines).into_iter().find(|step| *step > silent)?;
+            Some(step.saturating_sub(silent))
         };
-        self.members.values().filter_map(next).min()
+        let wait = self.members.values().filter_map(next).min()?;
+        // Observed time stands still after a while without deliveries; the next one brings us here again.
+        let runs_for = OBSERVED_GAP.saturating_sub(now.since(self.last_delivery?));
+        (wait <= runs_for).then(|| now.plus(wait))
     }
 }
 
@@ -279,4 +285,126 @@ fn standing(silent: Duration, quiet_after: Duration, deadlines: Deadlines) -> St
 
 fn millis(value: i128) -> Duration {
     Duration::from_millis(u64::try_from(value).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADA: MemberId = MemberId([1; 16]);
+    const DEADLINES: Deadlines =
+        Deadlines { media_stops_after: Duration::from_secs(30), removed_after: Duration::from_secs(60) };
+
+    fn at(seconds: u64) -> Now {
+        Now::default().plus(Duration::from_secs(10_000 + seconds))
+    }
+
+    fn sign(counter: u32, made_at: u64, head_seq: u64) -> Sign {
+        Sign { counter, time_ms: at(made_at).unix_ms, head_seq }
+    }
+
+    fn watching() -> Liveness {
+        let mut liveness = Liveness::default();
+        liveness.delivered(at(0).mono);
+        liveness.add(at(0).mono, ADA, Duration::from_secs(5));
+        liveness
+    }
+
+    /// The relay delivers something each second from `from` to `to`.
+    fn deliver(liveness: &mut Liveness, from: u64, to: u64) {
+        (from..=to).for_each(|second| liveness.delivered(at(second).mono));
+    }
+
+    fn standing_of(liveness: &mut Liveness, second: u64) -> Standing {
+        liveness.changes(at(second).mono, DEADLINES);
+        liveness.standing(ADA).unwrap()
+    }
+
+    #[test]
+    fn silent_member_is_lost_then_held_then_overdue() {
+        // SEC-08
+        let mut liveness = watching();
+        deliver(&mut liveness, 1, 9);
+        assert_eq!(standing_of(&mut liveness, 9), Standing::Heard);
+        deliver(&mut liveness, 10, 10);
+        assert_eq!(standing_of(&mut liveness, 10), Standing::Lost);
+        deliver(&mut liveness, 11, 30);
+        assert_eq!(standing_of(&mut liveness, 30), Standing::Held);
+        deliver(&mut liveness, 31, 60);
+        assert_eq!(standing_of(&mut liveness, 60), Standing::Overdue);
+        assert_eq!(
+            liveness.hear(at(60), ADA, sign(1, 60, 0), Freshness::Checked),
+            Hearing::Fresh { returned: true }
+        );
+        assert_eq!(standing_of(&mut liveness, 60), Standing::Heard);
+    }
+
+    #[test]
+    fn silence_while_nothing_is_delivered_counts_against_nobody() {
+        let mut liveness = watching();
+        deliver(&mut liveness, 1, 2);
+        assert_eq!(standing_of(&mut liveness, 300), Standing::Heard);
+        liveness.link_lost(at(300).mono);
+        assert_eq!(standing_of(&mut liveness, 900), Standing::Heard);
+        assert_eq!(liveness.next_deadline(at(900).mono, DEADLINES), None);
+    }
+
+    #[test]
+    fn relay_that_stretches_time_cannot_keep_a_gone_member_alive() {
+        // SEC-08: heartbeats arrive every five seconds but each was made only two seconds after the last.
+        let mut liveness = watching();
+        let mut lost_at = None;
+        for round in 0..20_u64 {
+            deliver(&mut liveness, round * 5 + 1, round * 5 + 5);
+            let made_at = round * 2;
+            liveness.hear(at(round * 5 + 5), ADA, sign(round as u32 + 1, made_at, 0), Freshness::Checked);
+            if standing_of(&mut liveness, round * 5 + 5) >= Standing::Lost {
+                lost_at.get_or_insert(round * 5 + 5);
+            }
+        }
+        assert!(lost_at.is_some_and(|second| second <= 25), "{lost_at:?}");
+    }
+
+    #[test]
+    fn clock_that_was_set_back_does_not_lose_a_member_that_covers_our_heartbeats() {
+        let mut liveness = watching();
+        assert!(matches!(
+            liveness.hear(at(1), ADA, sign(1, 1, 0), Freshness::Checked),
+            Hearing::Fresh { .. }
+        ));
+        liveness.sent(at(4).mono, 1);
+        liveness.placed(1, 7);
+        let an_hour_back = Sign { counter: 2, time_ms: at(5).unix_ms - 3_600_000, head_seq: 7 };
+        assert!(matches!(liveness.hear(at(5), ADA, an_hour_back, Freshness::Checked), Hearing::Fresh { .. }));
+    }
+
+    #[test]
+    fn repeated_heartbeat_is_told_apart() {
+        let mut liveness = watching();
+        liveness.hear(at(1), ADA, sign(3, 1, 0), Freshness::Checked);
+        assert_eq!(liveness.hear(at(2), ADA, sign(3, 2, 0), Freshness::Checked), Hearing::Replayed);
+        assert_eq!(liveness.hear(at(2), ADA, sign(2, 2, 0), Freshness::Checked), Hearing::Replayed);
+    }
+
+    #[test]
+    fn own_heartbeat_that_nobody_covers_is_noticed_after_ten_seconds() {
+        let mut liveness = watching();
+        liveness.sent(at(0).mono, 1);
+        liveness.sent(at(5).mono, 2);
+        assert!(!liveness.waits_too_long(at(10).mono));
+        assert!(liveness.waits_too_long(at(11).mono));
+        liveness.covered(1);
+        assert!(!liveness.waits_too_long(at(11).mono));
+        assert!(liveness.waits_too_long(at(16).mono));
+    }
+
+    #[test]
+    fn member_that_is_slow_by_design_is_not_lost_after_ten_seconds() {
+        let mut liveness = watching();
+        liveness.expect_every(ADA, Duration::from_secs(50));
+        deliver(&mut liveness, 1, 90);
+        assert_eq!(standing_of(&mut liveness, 90), Standing::Heard);
+        deliver(&mut liveness, 91, 100);
+        assert!(standing_of(&mut liveness, 100) >= Standing::Lost);
+    }
 }

@@ -85,6 +85,8 @@ pub struct MemberView {
     pub presence: Presence,
     /// Whether it is this client.
     pub who: Who,
+    /// Whether it may let people in and remove them.
+    pub may_admit: bool,
     /// Whether its media opens: `false` while its key is missing.
     pub media_opens: bool,
 }
@@ -143,11 +145,6 @@ impl Roster {
         self.members.get(&member)
     }
 
-    /// The member at a leaf of the present epoch.
-    pub(crate) fn at_leaf(&self, leaf: LeafIndex) -> Option<&MemberView> {
-        self.members.values().find(|view| view.leaf == leaf)
-    }
-
     /// Every member, by id.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &MemberView> + Clone {
         self.members.values()
@@ -192,6 +189,7 @@ mod tests {
             joined_in: Epoch(0),
             presence: Presence::Here,
             who: Who::Other,
+            may_admit: false,
             media_opens: true,
         }
     }

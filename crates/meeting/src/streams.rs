@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use incamera_relay_proto::TicketIdentity;
 use incamera_types::{Context, MemberId, Pii};
 use serde::{Deserialize, Serialize};
 use tls_codec::{TlsDeserializeBytes, TlsSerialize, TlsSize};
@@ -74,10 +75,18 @@ pub struct MemberStreams {
     pub streams: Vec<StreamView>,
 }
 
+impl MemberStreams {
+    /// The member's ticket, if its pseudonym is one.
+    #[must_use]
+    pub fn ticket_identity(&self) -> Option<TicketIdentity> {
+        TicketIdentity::from_hex(self.sfu_id.reveal())
+    }
+}
+
 /// The announcements of all members, our own included.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
-    own: Option<Announcement>,
+    own: Announcement,
     own_due: Announce,
     members: BTreeMap<MemberId, MemberStreams>,
 }
@@ -97,20 +106,29 @@ impl Streams {
     ///
     /// # Errors
     /// [`CommandError::Streams`] when it is more than can be announced.
-    pub(crate) fn announce(&mut self, own: &MemberStreams) -> Result<(), CommandError> {
+    pub(crate) fn announce(&mut self, own: &[StreamView]) -> Result<(), CommandError> {
         let mut streams: Vec<_> = own
-            .streams
             .iter()
             .map(|s| AnnouncedStream { context: s.context.number(), width: s.width, height: s.height })
             .collect();
         streams.sort_unstable_by_key(|stream| stream.context);
-        let announcement = Announcement { sfu_id: own.sfu_id.reveal().as_bytes().to_vec(), streams };
+        let announcement = Announcement { sfu_id: self.own.sfu_id.clone(), streams };
         if !announcement.is_bounded() {
             return Err(CommandError::Streams);
         }
-        self.own = Some(announcement);
+        self.own = announcement;
         self.own_due = Announce::Due;
         Ok(())
+    }
+
+    /// Sets under which pseudonym the SFU knows us: that of the ticket. It is announced even while nothing is
+    /// sent, so that the ticket can be revoked when we are removed.
+    pub(crate) fn set_own_identity(&mut self, identity: TicketIdentity) {
+        let sfu_id = identity.to_string().into_bytes();
+        if self.own.sfu_id != sfu_id {
+            self.own.sfu_id = sfu_id;
+            self.own_due = Announce::Due;
+        }
     }
 
     /// Announces again: members were added who do not know it, or a commit overtook the announcement.
@@ -124,10 +142,11 @@ impl Streams {
             return None;
         }
         self.own_due = Announce::Done;
-        self.own.clone()
+        Some(self.own.clone())
     }
 
-    /// Notes what a member sends; `None` when nothing changed.
+    /// Notes what a member sends; `None` when nothing changed, or when it claims the pseudonym of another (whose
+    /// ticket would be revoked with its own).
     pub(crate) fn receive(
         &mut self,
         member: MemberId,
@@ -144,16 +163,19 @@ impl Streams {
                 })
                 .collect(),
         };
-        if self.members.get(&member) == Some(&heard) {
+        let claimed = |(other, streams): (&MemberId, &MemberStreams)| {
+            *other != member && !heard.sfu_id.reveal().is_empty() && streams.sfu_id == heard.sfu_id
+        };
+        if self.members.get(&member) == Some(&heard) || self.members.iter().any(claimed) {
             return None;
         }
         self.members.insert(member, heard);
         self.members.get(&member)
     }
 
-    /// Forgets a member that is gone.
-    pub(crate) fn remove(&mut self, member: MemberId) {
-        self.members.remove(&member);
+    /// Forgets a member that is gone, and gives back what it had announced.
+    pub(crate) fn remove(&mut self, member: MemberId) -> Option<MemberStreams> {
+        self.members.remove(&member)
     }
 
     /// What a member sends, as far as it said.
@@ -175,15 +197,20 @@ mod tests {
     fn announcements_go_out_once_and_again_after_an_add() {
         let mut streams = Streams::default();
         assert!(streams.take_due().is_none());
-        let own =
-            MemberStreams { sfu_id: Pii::new("ab12".into()), streams: vec![camera(Context::CameraHigh)] };
-        streams.announce(&own).unwrap();
+        let identity = TicketIdentity([0xab; 16]);
+        let own = MemberStreams {
+            sfu_id: Pii::new(identity.to_string()),
+            streams: vec![camera(Context::CameraHigh)],
+        };
+        streams.set_own_identity(identity);
+        streams.announce(&own.streams).unwrap();
         let sent = streams.take_due().unwrap();
         assert!(streams.take_due().is_none());
         streams.repeat();
         assert_eq!(streams.take_due(), Some(sent.clone()));
         assert_eq!(streams.receive(MemberId([1; 16]), &sent), Some(&own));
         assert_eq!(streams.receive(MemberId([1; 16]), &sent), None);
+        assert_eq!(streams.receive(MemberId([2; 16]), &sent), None, "the pseudonym is another's");
     }
 
     #[test]
@@ -203,8 +230,7 @@ mod tests {
 
     #[test]
     fn attestation_contexts_cannot_be_announced() {
-        let own =
-            MemberStreams { streams: vec![camera(Context::MicrophoneAttestation)], ..Default::default() };
+        let own = [camera(Context::MicrophoneAttestation)];
         assert_eq!(Streams::default().announce(&own), Err(CommandError::Streams));
     }
 }

@@ -1,0 +1,212 @@
+//! The joiner's side of the door (SEC-19): card, knock, Welcome, then silence until an admitter's heartbeat
+//! echoes the nonce of the knock.
+
+use core::time::Duration;
+
+use incamera_group::hpke::{HpkePrivateKey, HpkePublicKey};
+use incamera_group::{GroupError, Joiner};
+use incamera_identity::{DisplayName, SigningKey};
+use incamera_relay_proto::{Blob, Request, ResumeSecret};
+use incamera_types::{MemberId, Mono, Now, PROTOCOL_VERSION, RoomId};
+
+use crate::card::TrustedCard;
+use crate::entropy::SharedEntropy;
+use crate::error::MeetingError;
+use crate::knock::KnockBody;
+use crate::link_keys::KnockProofKey;
+
+/// Time in which the relay must have shown the card and taken the knock.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Time for which a knock waits for a host.
+const WAIT_FOR: Duration = Duration::from_secs(30 * 60);
+
+/// Time after which an unconfirmed join is shown as suspicious.
+pub(crate) const SUSPECT_AFTER: Duration = Duration::from_secs(10);
+
+/// Time after which an unconfirmed join is given up.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(30);
+
+/// Pause before knocking again after the relay had no room in its lobby.
+const KNOCK_AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// Knocks that one door makes by itself (a stale one, a lost one); then the user has to decide.
+const MAX_KNOCKS: u8 = 5;
+
+/// How far the joiner has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// On the way to the door: connecting, asking for the card.
+    Approaching,
+    /// The knock is with the relay or the hosts.
+    Waiting,
+    /// The Welcome was believed; silent until it is confirmed.
+    Confirming {
+        /// Since when.
+        since: Mono,
+    },
+}
+
+/// Why a door is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overdue {
+    /// The relay does not answer: try another connection.
+    Unanswered,
+    /// No host decided.
+    NotAdmitted,
+    /// Nobody confirmed for a while: show it.
+    Suspect,
+    /// Nobody confirmed at all.
+    NotConfirmed,
+}
+
+/// One attempt to get in.
+pub(crate) struct Door {
+    pub(crate) stage: Stage,
+    pub(crate) joiner: Joiner,
+    pub(crate) nonce: [u8; 16],
+    pub(crate) reply_key: HpkePrivateKey,
+    /// Signs a later rejoin of the leaf that this door leads to.
+    pub(crate) rejoin_key: SigningKey,
+    /// The member that this door replaces, and the key that proves it.
+    replaces: Option<(MemberId, SigningKey)>,
+    pub(crate) resume: Option<ResumeSecret>,
+    pub(crate) replies_seen: u16,
+    knocks: u8,
+    deadline: Option<Mono>,
+    knock_at: Option<Mono>,
+}
+
+impl Door {
+    /// A door; `replaces` when a member lost the keys and comes back.
+    pub(crate) fn new(
+        name: DisplayName,
+        identity: Option<&SigningKey>,
+        replaces: Option<(MemberId, SigningKey)>,
+        entropy: &mut SharedEntropy,
+    ) -> Result<Self, MeetingError> {
+        let joiner = Joiner::new(name, identity, Box::new(entropy.clone()));
+        let reply_key = HpkePrivateKey::generate(entropy);
+        let group = |_: GroupError| MeetingError::Group;
+        Ok(Self {
+            stage: Stage::Approaching,
+            joiner: joiner.map_err(group)?,
+            nonce: entropy.bytes(),
+            reply_key: reply_key.map_err(group)?,
+            rejoin_key: SigningKey::generate(entropy),
+            replaces,
+            resume: None,
+            replies_seen: 0,
+            knocks: 0,
+            deadline: None,
+            knock_at: None,
+        })
+    }
+
+    /// The connection is open: the relay has to answer in time.
+    pub(crate) fn expect_answer(&mut self, now: Mono) {
+        if self.stage == Stage::Approaching {
+            self.deadline = Some(now.plus(ANSWER_WITHIN));
+        }
+    }
+
+    /// The connection is gone: nothing is expected until the next.
+    pub(crate) const fn link_lost(&mut self) {
+        if matches!(self.stage, Stage::Approaching) {
+            self.deadline = None;
+        }
+    }
+
+    /// The knock for this card; `None` when too many were made.
+    pub(crate) fn knock(
+        &mut self,
+        now: Now,
+        room: RoomId,
+        card: &TrustedCard,
+        proof_key: &KnockProofKey,
+        entropy: &mut SharedEntropy,
+    ) -> Option<Result<Request, MeetingError>> {
+        self.knocks = self.knocks.checked_add(1).filter(|knocks| *knocks <= MAX_KNOCKS)?;
+        self.nonce = entropy.bytes();
+        let mut body = KnockBody {
+            version: PROTOCOL_VERSION,
+            card_counter: card.counter,
+            nonce: self.nonce,
+            time_ms: now.unix_ms,
+            reply_key: self.reply_key.public_key().0,
+            rejoin_key: *self.rejoin_key.verifying_key().as_bytes(),
+            key_package: self.joiner.key_package().to_vec(),
+            rejoin: None,
+        };
+        if let Some((member, key)) = &self.replaces {
+            body.claim_rejoin(*member, key);
+        }
+        let resume = ResumeSecret::new(entropy.bytes());
+        self.resume = Some(resume.clone());
+        self.replies_seen = 0;
+        let lobby_key = HpkePublicKey(card.lobby_key.0);
+        let sealed = body.seal(room, &lobby_key, proof_key, entropy);
+        Some(sealed.and_then(|sealed| {
+            let blob = Blob::pad(&sealed).map_err(|_| MeetingError::Internal)?;
+            Ok(Request::Knock { blob, resume })
+        }))
+    }
+
+    /// The relay took the knock.
+    pub(crate) fn taken(&mut self, now: Mono) {
+        if self.stage == Stage::Approaching {
+            self.stage = Stage::Waiting;
+            self.deadline = Some(now.plus(WAIT_FOR));
+        }
+    }
+
+    /// The knock is gone or was stale: another one is needed, after a pause if the relay asked for one.
+    pub(crate) fn knock_again(&mut self, now: Mono, pause: Pause) {
+        self.stage = Stage::Approaching;
+        self.resume = None;
+        self.deadline = None;
+        self.knock_at = Some(match pause {
+            Pause::None => now,
+            Pause::Crowded => now.plus(KNOCK_AGAIN_AFTER),
+        });
+    }
+
+    /// Whether the time for another knock has come; once.
+    pub(crate) fn take_knock_due(&mut self, now: Mono) -> bool {
+        self.knock_at.take_if(|at| *at <= now).is_some()
+    }
+
+    /// The Welcome was believed.
+    pub(crate) fn welcomed(&mut self, now: Mono) {
+        self.stage = Stage::Confirming { since: now };
+        self.deadline = Some(now.plus(SUSPECT_AFTER));
+    }
+
+    /// What is overdue; moves the deadline on.
+    pub(crate) fn take_overdue(&mut self, now: Mono) -> Option<Overdue> {
+        self.deadline.take_if(|deadline| *deadline <= now)?;
+        match self.stage {
+            Stage::Approaching => Some(Overdue::Unanswered),
+            Stage::Waiting => Some(Overdue::NotAdmitted),
+            Stage::Confirming { since } if now.since(since) < CONFIRM_WITHIN => {
+                self.deadline = Some(since.plus(CONFIRM_WITHIN));
+                Some(Overdue::Suspect)
+            }
+            Stage::Confirming { .. } => Some(Overdue::NotConfirmed),
+        }
+    }
+
+    /// When something is due next.
+    pub(crate) fn next_deadline(&self) -> Option<Mono> {
+        [self.deadline, self.knock_at].into_iter().flatten().min()
+    }
+}
+
+/// Whether to wait before knocking again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// At once.
+    None,
+    /// The relay's lobby is full.
+    Crowded,
+}

@@ -1,0 +1,214 @@
+//! The relay's log as one member sees it: order, gaps, and a hash chain by which members notice that the
+//! relay shows them different logs (SEC-09).
+//!
+//! The chain begins anew at each commit, from the new epoch's authenticator: so a joiner, who never saw
+//! what came before its Welcome, has the same chain as everybody else.
+
+use std::collections::VecDeque;
+
+use incamera_identity::sha256_parts;
+use incamera_relay_proto::{Blob, Incarnation, Lane, Seq};
+
+const LABEL: &[u8] = b"Incamera 1.0 log chain";
+
+/// Heads remembered, to compare with members that are ahead or behind: 20 heartbeats a second for 50 s.
+const MAX_HEADS: usize = 1_024;
+
+/// A place in the log and the hash of everything since the epoch began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LogHead {
+    pub(crate) seq: u64,
+    pub(crate) hash: [u8; 16],
+}
+
+/// What to do with an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It is the next one.
+    Next,
+    /// It was there before.
+    Repeated,
+    /// Entries before it are missing.
+    Gap,
+}
+
+/// How another member's head compares with ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    /// The same log, or no way to tell.
+    Consistent,
+    /// Another log: the relay forked the room.
+    Forked,
+}
+
+/// The log so far.
+#[derive(Debug, Default)]
+pub(crate) struct LogView {
+    incarnation: Option<Incarnation>,
+    /// Entries of earlier lives of the log, so that the group sees positions that only grow.
+    before: u64,
+    last: u64,
+    heads: VecDeque<LogHead>,
+}
+
+impl LogView {
+    /// A view that has processed everything up to `last`.
+    pub(crate) fn starting_after(last: Seq) -> Self {
+        Self { last: last.0, ..Self::default() }
+    }
+
+    /// Whether this is the life of the log that the view belongs to; the first that is seen becomes it.
+    pub(crate) fn check_incarnation(&mut self, incarnation: Incarnation) -> bool {
+        *self.incarnation.get_or_insert(incarnation) == incarnation
+    }
+
+    /// Begins anew in another life of the log: its positions start again.
+    pub(crate) fn restart(&mut self, incarnation: Incarnation, authenticator: &[u8]) {
+        self.incarnation = Some(incarnation);
+        self.before = self.before.saturating_add(self.last);
+        self.last = 0;
+        self.begin_epoch(authenticator);
+    }
+
+    /// A position that grows over all lives of the log.
+    pub(crate) const fn lasting(&self, seq: Seq) -> u64 {
+        self.before.saturating_add(seq.0)
+    }
+
+    /// The entry taken last.
+    pub(crate) const fn last(&self) -> Seq {
+        Seq(self.last)
+    }
+
+    /// The life of the log, once known.
+    pub(crate) const fn incarnation(&self) -> Option<Incarnation> {
+        self.incarnation
+    }
+
+    /// The first entry that is wanted.
+    pub(crate) const fn wanted(&self) -> Seq {
+        Seq(self.last.saturating_add(1))
+    }
+
+    /// Where an entry stands.
+    pub(crate) const fn place(&self, seq: Seq) -> Place {
+        if seq.0 <= self.last {
+            Place::Repeated
+        } else if seq.0 == self.last.saturating_add(1) {
+            Place::Next
+        } else {
+            Place::Gap
+        }
+    }
+
+    /// Takes an entry into the chain.
+    pub(crate) fn take(&mut self, seq: Seq, lane: Lane, blob: &Blob) {
+        self.last = seq.0;
+        let before = self.head().hash;
+        let digest = sha256_parts(&[LABEL, &before, &seq.0.to_be_bytes(), &[lane as u8], blob.as_bytes()]);
+        self.push(LogHead { seq: seq.0, hash: shorten(&digest) });
+    }
+
+    /// Begins the chain of an epoch at the entry taken last.
+    pub(crate) fn begin_epoch(&mut self, authenticator: &[u8]) {
+        self.heads.clear();
+        let digest = sha256_parts(&[LABEL, &self.last.to_be_bytes(), authenticator]);
+        self.push(LogHead { seq: self.last, hash: shorten(&digest) });
+    }
+
+    fn push(&mut self, head: LogHead) {
+        if self.heads.len() >= MAX_HEADS {
+            self.heads.pop_front();
+        }
+        self.heads.push_back(head);
+    }
+
+    /// The newest entry.
+    pub(crate) fn head(&self) -> LogHead {
+        self.heads.back().copied().unwrap_or(LogHead { seq: self.last, hash: [0; 16] })
+    }
+
+    /// Compares another member's head of the same epoch with ours.
+    pub(crate) fn compare(&self, theirs: LogHead) -> Comparison {
+        match self.heads.iter().rev().find(|head| head.seq == theirs.seq) {
+            Some(ours) if ours.hash != theirs.hash => Comparison::Forked,
+            _ => Comparison::Consistent,
+        }
+    }
+}
+
+/// The first half of a digest: 128 bits are enough against collisions that a relay could prepare in one
+/// meeting, and heartbeats stay small.
+pub(crate) fn shorten(digest: &[u8; 32]) -> [u8; 16] {
+    let mut half = [0; 16];
+    for (byte, from) in half.iter_mut().zip(digest) {
+        *byte = *from;
+    }
+    half
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blob(content: &[u8]) -> Blob {
+        Blob::pad(content).unwrap()
+    }
+
+    fn log(entries: &[(u64, &[u8])]) -> LogView {
+        let mut log = LogView::default();
+        log.begin_epoch(b"authenticator");
+        for (seq, content) in entries {
+            log.take(Seq(*seq), Lane::Application, &blob(content));
+        }
+        log
+    }
+
+    #[test]
+    fn repetitions_and_gaps_are_told_apart() {
+        let log = log(&[(1, b"a"), (2, b"b")]);
+        assert_eq!(log.place(Seq(2)), Place::Repeated);
+        assert_eq!(log.place(Seq(3)), Place::Next);
+        assert_eq!(log.place(Seq(4)), Place::Gap);
+        assert_eq!(log.wanted(), Seq(3));
+    }
+
+    #[test]
+    fn logs_that_differ_in_one_entry_are_forked_from_there_on() {
+        let ours = log(&[(1, b"a"), (2, b"b"), (3, b"c")]);
+        let theirs = log(&[(1, b"a"), (2, b"x"), (3, b"c")]);
+        assert_eq!(ours.compare(theirs.head()), Comparison::Forked);
+        let behind = log(&[(1, b"a")]);
+        assert_eq!(ours.compare(behind.head()), Comparison::Consistent);
+        assert_eq!(behind.compare(ours.head()), Comparison::Consistent);
+    }
+
+    #[test]
+    fn joiner_that_saw_nothing_earlier_has_the_same_chain() {
+        let mut old = log(&[(1, b"a"), (2, b"commit")]);
+        old.begin_epoch(b"next");
+        let mut joiner = LogView::starting_after(Seq(2));
+        joiner.begin_epoch(b"next");
+        old.take(Seq(3), Lane::Application, &blob(b"c"));
+        joiner.take(Seq(3), Lane::Application, &blob(b"c"));
+        assert_eq!(old.head(), joiner.head());
+    }
+
+    #[test]
+    fn positions_grow_over_the_lives_of_a_log() {
+        let mut log = log(&[(1, b"a"), (2, b"b")]);
+        assert!(log.check_incarnation(Incarnation(1)));
+        assert!(!log.check_incarnation(Incarnation(2)));
+        log.restart(Incarnation(2), b"authenticator");
+        assert_eq!((log.wanted(), log.lasting(Seq(1))), (Seq(1), 3));
+    }
+
+    #[test]
+    fn heads_are_bounded() {
+        let mut log = log(&[]);
+        for seq in 1..5_000 {
+            log.take(Seq(seq), Lane::Application, &blob(b"x"));
+        }
+        assert_eq!(log.heads.len(), MAX_HEADS);
+    }
+}

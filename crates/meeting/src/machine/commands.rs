@@ -1,0 +1,102 @@
+//! What the user wants.
+
+use core::time::Duration;
+
+use incamera_group::{CommitTurn, GroupInput, Lock, RuleEdit};
+use incamera_types::{MemberId, Now, Pii};
+
+use super::{MeetingMachine, Sent};
+use crate::chat::ChatText;
+use crate::error::CommandError;
+use crate::event::{MeetingState, StopReason};
+use crate::input::Command;
+use crate::reply::Denial;
+use crate::roster::RoleView;
+use crate::wire::MeetingMessage;
+
+/// Time after which a meeting that we ended is over even if the relay does not confirm it.
+const END_WITHIN: Duration = Duration::from_secs(3);
+
+impl MeetingMachine {
+    pub(super) fn obey(&mut self, now: Now, command: Command) -> Result<(), CommandError> {
+        if command != Command::Leave && self.state != MeetingState::InMeeting {
+            return Err(CommandError::NotInMeeting);
+        }
+        match command {
+            Command::Admit { knock } => {
+                self.need_right()?;
+                self.admit(now, knock, CommitTurn::Own)
+            }
+            Command::Deny { knock } => {
+                self.need_right()?;
+                self.lobby.get(knock).ok_or(CommandError::NoSuchKnock)?;
+                self.turn_away(knock, Denial::Host);
+                Ok(())
+            }
+            Command::Remove { member } => self.remove(now, member),
+            Command::Lock => self.edit_rules(now, RuleEdit::SetLock(Lock::Locked)),
+            Command::Unlock => self.edit_rules(now, RuleEdit::SetLock(Lock::Open)),
+            Command::SetLobby { lobby } => self.edit_rules(now, RuleEdit::SetLobby(lobby.into())),
+            Command::SendChat { text } => self.queue_chat(now, &text),
+            Command::AnnounceStreams { streams } => self.streams.announce(&streams),
+            Command::RequestTicket => {
+                self.tickets.want(now.mono);
+                Ok(())
+            }
+            Command::Leave => self.leave(),
+            Command::End => self.end(now),
+        }
+    }
+
+    fn need_right(&self) -> Result<(), CommandError> {
+        if self.may_admit() { Ok(()) } else { Err(CommandError::NotAllowed) }
+    }
+
+    fn remove(&mut self, now: Now, member: MemberId) -> Result<(), CommandError> {
+        if self.own_member() == Some(member) {
+            return Err(CommandError::Yourself);
+        }
+        self.tell_group(now, GroupInput::Remove { member, turn: CommitTurn::Own })
+    }
+
+    fn edit_rules(&mut self, now: Now, edit: RuleEdit) -> Result<(), CommandError> {
+        self.tell_group(now, GroupInput::EditRules(vec![edit]))
+    }
+
+    fn queue_chat(&mut self, now: Now, text: &Pii<String>) -> Result<(), CommandError> {
+        let id = self.entropy.bytes();
+        let text = ChatText { id, time_ms: now.unix_ms, text: text.reveal().as_bytes().to_vec() };
+        self.chat.queue(text)
+    }
+
+    /// Says goodbye and goes. Who may admit removes our leaf.
+    fn leave(&mut self) -> Result<(), CommandError> {
+        let leaves_others_behind = self.roster.others().next().is_some() && self.is_own_witness();
+        if leaves_others_behind {
+            return Err(CommandError::LastHost);
+        }
+        if self.state == MeetingState::InMeeting && self.session.is_open() {
+            self.append(&MeetingMessage::Leaving, Sent::Leaving);
+        }
+        self.stop(StopReason::Left);
+        Ok(())
+    }
+
+    /// Ends the meeting for everybody: the members are told first, then the relay forgets the room.
+    fn end(&mut self, now: Now) -> Result<(), CommandError> {
+        let is_host = self
+            .roster
+            .iter()
+            .any(|view| Some(view.member) == self.own_member() && view.role == RoleView::Host);
+        if !is_host || self.admin.is_none() {
+            return Err(CommandError::NotAllowed);
+        }
+        if self.timers.end_by.is_none() {
+            self.timers.end_by = Some(now.mono.plus(END_WITHIN));
+            if self.session.is_open() {
+                self.announce_end();
+            }
+        }
+        Ok(())
+    }
+}

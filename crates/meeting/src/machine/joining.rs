@@ -1,0 +1,156 @@
+//! Getting in: the joiner's side, and the way back for a member that lost the keys (SEC-19).
+
+use incamera_group::Expectation;
+use incamera_identity::Fingerprint;
+use incamera_relay_proto::{Blob, Request};
+use incamera_types::Now;
+
+use super::MeetingMachine;
+use crate::codes::AlarmCode;
+use crate::confirmation::Confirmation;
+use crate::door::{Door, Overdue, Pause, Stage};
+use crate::event::{MediaStop, MeetingState, StopReason};
+use crate::log::LogView;
+use crate::output::Output;
+use crate::reply::{Admission, Denial, Reply};
+use crate::rotation::Membership;
+use crate::session::{Phase, Purpose};
+
+impl MeetingMachine {
+    /// The room is open to knock at: go on with the knock that was made, or ask for the card.
+    pub(super) fn approach(&mut self) {
+        let Some(door) = &self.door else { return };
+        let request = match &door.resume {
+            Some(resume) => (
+                Purpose::Knock,
+                Request::ResumeKnock { resume: resume.clone(), replies_seen: door.replies_seen },
+            ),
+            None => (Purpose::FetchCard, Request::FetchCard),
+        };
+        self.ask(request.0, request.1);
+    }
+
+    pub(super) fn card_shown(&mut self, now: Now, bytes: &[u8]) {
+        let card = match self.card.check(now, bytes, self.safeguards) {
+            Ok(card) => card,
+            Err(code) => {
+                self.alarm(now, code, None);
+                return self.stop(StopReason::CardRefused);
+            }
+        };
+        let Some(door) = &mut self.door else { return };
+        match door.knock(now, self.invite.room, &card, &self.proof_key, &mut self.entropy) {
+            Some(Ok(request)) => {
+                self.ask(Purpose::Knock, request);
+                self.set_state(MeetingState::Knocking);
+            }
+            Some(Err(_)) => self.stop(StopReason::CardRefused),
+            None => self.stop(StopReason::NotAnswered),
+        }
+    }
+
+    /// A member replied to our knock, or the relay pretends so.
+    pub(super) fn replied(&mut self, now: Now, number: u16, blob: &Blob) {
+        let Some(door) = self.door.as_mut().filter(|door| !matches!(door.stage, Stage::Confirming { .. }))
+        else {
+            return;
+        };
+        if number <= door.replies_seen {
+            return;
+        }
+        door.replies_seen = number;
+        let sealed = blob.unpad().unwrap_or_default();
+        match Reply::open(self.invite.room, door.nonce, &door.reply_key, sealed) {
+            Ok(Reply::Admitted(admission)) => self.welcomed(now, &admission),
+            Ok(Reply::Denied(Denial::Stale)) => door.knock_again(now.mono, Pause::None),
+            Ok(Reply::Denied(Denial::Locked)) => self.stop(StopReason::Locked),
+            Ok(Reply::Denied(Denial::Host | Denial::Full)) => self.stop(StopReason::Denied),
+            Err(_) => self.alarm(now, AlarmCode::WelcomeRefused, None),
+        }
+    }
+
+    /// Enters the group of a Welcome if it leads to the link; stays silent in it.
+    fn welcomed(&mut self, now: Now, admission: &Admission) {
+        let expectation =
+            Expectation { room: self.invite.room, room_key: Fingerprint(self.invite.room_key_hash) };
+        let Some(door) = &mut self.door else { return };
+        let Ok(group) = door.joiner.join(now, &admission.welcome, &expectation) else {
+            return self.alarm(now, AlarmCode::WelcomeRefused, None);
+        };
+        door.welcomed(now.mono);
+        let incarnation = self.log.incarnation();
+        self.log = LogView::starting_after(incamera_relay_proto::Seq(admission.commit_seq));
+        self.log.begin_epoch(&group.authenticator());
+        if let Some(incarnation) = incarnation {
+            self.log.check_incarnation(incarnation);
+        }
+        self.chain_epoch = Some(group.epoch());
+        self.membership = Some(Membership::received(admission.secrets.clone()));
+        self.group = Some(group);
+        self.set_state(MeetingState::Joining);
+        if !self.safeguards.wants_nonce_echo() {
+            self.confirm_join(now);
+        }
+        self.open_room(now);
+        self.tickets.want(now.mono);
+    }
+
+    /// An admitter's heartbeat echoed our nonce: we are in.
+    pub(super) fn confirm_join(&mut self, now: Now) {
+        if let Some(door) = self.door.take() {
+            self.rejoin_key = Some(door.rejoin_key);
+        }
+        self.confirmation = Confirmation::new(now.mono);
+        if let Some(group) = &mut self.group
+            && group.confirm(now).is_err()
+        {
+            self.alarm(now, AlarmCode::KeysLost, None);
+        }
+    }
+
+    /// This member cannot follow the group any more: it knocks again, and its old leaf goes in the same commit.
+    pub(super) fn rejoin(&mut self, now: Now) {
+        let from = self.repair.rejoin_from(now.mono);
+        if from > now.mono {
+            self.timers.rejoin_at = Some(from);
+            return;
+        }
+        self.timers.rejoin_at = None;
+        self.repair.rejoins(now.mono);
+        self.stop_media(MediaStop::Rejoining);
+        let own = self.own_member();
+        let replaces = own.zip(self.rejoin_key.take());
+        let door = Door::new(self.name.clone(), self.identity.as_deref(), replaces, &mut self.entropy);
+        let Ok(mut door) = door else { return self.stop(StopReason::RoomLost) };
+        #[cfg(feature = "danger-sabotage")]
+        door.joiner.set_safeguards(self.group_safeguards);
+        door.expect_answer(now.mono);
+        self.door = Some(door);
+        self.group = None;
+        self.commit = None;
+        self.sent.clear();
+        self.timers.ahead_since = None;
+        self.set_state(MeetingState::Knocking);
+        if self.session.phase() != Phase::Away {
+            self.open_room(now);
+        }
+    }
+
+    /// What is overdue at the door.
+    pub(super) fn check_door(&mut self, now: Now) {
+        let Some(door) = &mut self.door else { return };
+        if door.take_knock_due(now.mono) {
+            if self.session.phase() == Phase::AtTheDoor {
+                self.ask(Purpose::FetchCard, Request::FetchCard);
+            }
+            return;
+        }
+        match door.take_overdue(now.mono) {
+            None => {}
+            Some(Overdue::Unanswered) => self.outputs.push_back(Output::Reconnect),
+            Some(Overdue::NotAdmitted) => self.stop(StopReason::NotAnswered),
+            Some(Overdue::Suspect) => self.alarm(now, AlarmCode::JoinUnconfirmed, None),
+            Some(Overdue::NotConfirmed) => self.stop(StopReason::NotConfirmed),
+        }
+    }
+}

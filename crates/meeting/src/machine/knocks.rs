@@ -1,0 +1,204 @@
+//! Letting in: the admitter's side of the lobby.
+
+use incamera_group::hpke::{HpkePrivateKey, HpkePublicKey};
+use incamera_group::{AdmissionId, Applicant, CommitTurn, GroupInput, Refusal};
+use incamera_identity::{IdentityStatus, VerifyingKey};
+use incamera_relay_proto::{Blob, KnockId, LobbyPublicKey, Request, Standing as ReplyStanding};
+use incamera_types::{MemberId, Now, Pii};
+
+use super::MeetingMachine;
+use crate::codes::AlarmCode;
+use crate::event::{Event, KnockNumber};
+use crate::input::LobbyMode;
+use crate::knock::KnockBody;
+use crate::lobby::{Decision, Knocker, Turned, admission_of};
+use crate::reply::{Admission, Denial, Reply};
+use crate::roster::Presence;
+use crate::rules::LockState;
+use crate::session::Purpose;
+
+impl MeetingMachine {
+    pub(super) fn lobby_public_key(&self) -> Option<LobbyPublicKey> {
+        self.lobby.key().map(|key| LobbyPublicKey(key.public_key().0))
+    }
+
+    /// Who knew the lobby key is gone: knocks to come are sealed to another one.
+    pub(super) fn replace_lobby_key(&mut self, now: Now) {
+        if self.founder.is_some()
+            && let Ok(key) = HpkePrivateKey::generate(&mut self.entropy)
+        {
+            self.lobby.replace_key(key);
+            self.renew_card(now);
+        }
+    }
+
+    /// Somebody knocks. Only who holds the lobby key can tell who.
+    pub(super) fn knocked(&mut self, now: Now, knock: KnockId, blob: &Blob) {
+        if self.lobby.key().is_none() {
+            return;
+        }
+        let Some(body) = self.open_knock(blob) else {
+            return self.alarm(now, AlarmCode::KnockRefused, None);
+        };
+        match self.lobby.check(now.unix_ms, knock, &body) {
+            Err(Turned::Known) => return,
+            Err(Turned::Replayed) if self.safeguards.checks_knocks() => {
+                return self.alarm(now, AlarmCode::KnockStale, None);
+            }
+            Err(Turned::Full) => {
+                self.alarm(now, AlarmCode::KnockFlood, None);
+                return self.reply(knock, &body, &Reply::Denied(Denial::Full));
+            }
+            Ok(()) | Err(Turned::Replayed) => {}
+        }
+        if self.safeguards.checks_knocks() && !body.is_fresh(now) {
+            // Its clock may be off, or it waited for us to come back: it may knock anew.
+            self.alarm(now, AlarmCode::KnockStale, None);
+            return self.reply(knock, &body, &Reply::Denied(Denial::Stale));
+        }
+        let Ok(applicant) = Applicant::read(&body.key_package) else {
+            return self.alarm(now, AlarmCode::KnockRefused, None);
+        };
+        let replaces = self.replaced_by(&body, &applicant);
+        let locked = self.rules.as_ref().is_some_and(|rules| rules.lock == LockState::Locked);
+        if locked && replaces.is_none() {
+            return self.reply(knock, &body, &Reply::Denied(Denial::Locked));
+        }
+        let name = Pii::new(applicant.credential.name().reveal().to_owned());
+        let number = self.lobby.add(knock, body, (applicant.leaf_key, name.clone()), replaces);
+        self.emit(Event::Knocked { knock: number, name });
+    }
+
+    fn open_knock(&self, blob: &Blob) -> Option<KnockBody> {
+        let sealed = blob.unpad().ok()?;
+        let room = self.invite.room;
+        let open = |key| KnockBody::open(room, key, &self.proof_key, sealed, self.safeguards).ok();
+        self.lobby.keys().find_map(open)
+    }
+
+    /// The member whose leaf this knock takes over: proved by the key of its earlier knock, or a lost member
+    /// with the same verified identity (a crashed client that came back).
+    fn replaced_by(&self, body: &KnockBody, applicant: &Applicant) -> Option<MemberId> {
+        let group = self.group.as_ref()?;
+        let rejoin_key = |member: MemberId| {
+            let leaf_key = group.roster().by_id(member)?.leaf_key;
+            self.lobby.rejoin_key(&leaf_key)
+        };
+        body.rejoins(rejoin_key).or_else(|| {
+            let IdentityStatus::Verified(identity) = applicant.identity else { return None };
+            let same =
+                |member: &&incamera_group::Member| member.identity == IdentityStatus::Verified(identity);
+            let lost = |member: &&incamera_group::Member| {
+                self.roster.get(member.id).is_some_and(|view| view.presence != Presence::Here)
+            };
+            group.roster().iter().filter(same).find(lost).map(|member| member.id)
+        })
+    }
+
+    /// A knock was settled, withdrawn or has expired.
+    pub(super) fn knock_closed(&mut self, knock: KnockId) {
+        let Some(knocker) = self.lobby.remove(knock) else { return };
+        if knocker.decision == Decision::Waiting {
+            self.emit(Event::KnockEnded { knock: knocker.number });
+        }
+    }
+
+    /// Lets in everybody who needs no decision: who comes back, or all when there is no lobby.
+    pub(super) fn admit_by_rule(&mut self, now: Now) {
+        let open = self.rules.as_ref().is_some_and(|rules| rules.lobby == LobbyMode::Open);
+        let due: Vec<KnockNumber> = self
+            .lobby
+            .iter()
+            .filter(|knocker| knocker.decision == Decision::Waiting && (open || knocker.replaces.is_some()))
+            .map(|knocker| knocker.number)
+            .collect();
+        for number in due {
+            self.admit(now, number, CommitTurn::Shared).ok();
+        }
+    }
+
+    /// Plans the addition of a knocker.
+    pub(super) fn admit(
+        &mut self,
+        now: Now,
+        number: KnockNumber,
+        turn: CommitTurn,
+    ) -> Result<(), crate::error::CommandError> {
+        let knocker = self.lobby.admit(number).ok_or(crate::error::CommandError::NoSuchKnock)?;
+        let input = GroupInput::Admit {
+            admission: admission_of(number),
+            key_package: knocker.key_package.clone(),
+            replaces: knocker.replaces,
+            turn,
+        };
+        let planned = self.tell_group(now, input);
+        if planned.is_err() {
+            self.turn_away(number, Denial::Host);
+        }
+        planned
+    }
+
+    /// Takes a knocker out of the lobby and tells it why.
+    pub(super) fn turn_away(&mut self, number: KnockNumber, denial: Denial) {
+        let Some(knock) = self.lobby.get(number).map(|knocker| knocker.knock) else { return };
+        if let Some(knocker) = self.lobby.remove(knock) {
+            self.reply_to(&knocker, &Reply::Denied(denial));
+            self.emit(Event::KnockEnded { knock: number });
+        }
+    }
+
+    /// The group could not add a knocker.
+    pub(super) fn admission_failed(&mut self, admission: AdmissionId, reason: Refusal) {
+        if let Some(knocker) = self.lobby.remove_admission(admission) {
+            let denial = match reason {
+                Refusal::Locked => Denial::Locked,
+                Refusal::Full => Denial::Full,
+                _ => Denial::Host,
+            };
+            self.reply_to(&knocker, &Reply::Denied(denial));
+            self.emit(Event::KnockEnded { knock: knocker.number });
+        }
+    }
+
+    /// The commit that adds a knocker won: the Welcome leaves now.
+    pub(super) fn send_welcome(&mut self, admission: AdmissionId, welcome: &[u8]) {
+        let Some(membership) = &self.membership else { return };
+        let reply = Reply::Admitted(Admission {
+            commit_seq: self.log.last().0,
+            secrets: membership.secrets().clone(),
+            welcome: welcome.to_vec(),
+        });
+        if let Some(knocker) = self.lobby.remove_admission(admission) {
+            self.reply_to(&knocker, &reply);
+            self.emit(Event::Admitted { knock: knocker.number });
+        }
+    }
+
+    fn reply_to(&mut self, knocker: &Knocker, reply: &Reply) {
+        self.send_reply(knocker.knock, knocker.nonce, &knocker.reply_key, reply);
+    }
+
+    fn reply(&mut self, knock: KnockId, body: &KnockBody, reply: &Reply) {
+        let reply_key = HpkePublicKey(body.reply_key);
+        self.send_reply(knock, body.nonce, &reply_key, reply);
+    }
+
+    fn send_reply(&mut self, knock: KnockId, nonce: [u8; 16], reply_key: &HpkePublicKey, reply: &Reply) {
+        // A reply key under which nothing is secret is the knocker's own fault: it gets no answer.
+        let Ok(sealed) = reply.seal(self.invite.room, nonce, reply_key, &mut self.entropy) else { return };
+        let Ok(blob) = Blob::pad(&sealed) else { return };
+        let request = Request::Reply { knock, standing: ReplyStanding::Final, blob };
+        if self.session.is_open() {
+            self.ask(Purpose::Reply, request);
+        } else {
+            self.session.defer(Purpose::Reply, request);
+        }
+    }
+
+    /// Notes who was added: heartbeats echo their nonces at once, so that they are not kept waiting.
+    pub(super) fn note_joined(&mut self, now: Now, leaf_keys: &[VerifyingKey]) {
+        if self.lobby.joined(now.mono, leaf_keys) {
+            self.clock.send_now(now.mono);
+        }
+    }
+}
