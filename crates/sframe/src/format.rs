@@ -9,7 +9,7 @@
 use incamera_types::{Context, FrameBuf, MediaKind};
 
 use crate::prefix::{ClearPrefix, MAX_PREFIX_BYTES};
-use crate::{FormatError, FrameNumber, MAX_HEADER_BYTES, Padding, SealError};
+use crate::{FormatError, FrameNumber, Header, MAX_HEADER_BYTES, Padding, SealError};
 
 /// Bytes that one encoded frame may have, padding included (1 MiB; a 720p key frame has some 100 kB).
 pub const MAX_FRAME_BYTES: usize = 1 << 20;
@@ -31,30 +31,45 @@ const FLAG_RESERVED: u8 = 0x02;
 
 /// What is authenticated beside the frame.
 pub(crate) struct AssociatedData {
-    bytes: [u8; MAX_HEADER_BYTES + 3 + MAX_PREFIX_BYTES],
+    bytes: [u8; MAX_HEADER_BYTES + FIXED_BYTES + MAX_PREFIX_BYTES],
+    header_len: usize,
     len: usize,
 }
 
+/// Version, media kind and codec.
+const FIXED_BYTES: usize = 3;
+
+/// Version, media kind and codec of a context, the same for every frame of a key.
+pub(crate) fn fixed_bytes(context: Context) -> [u8; FIXED_BYTES] {
+    [VERSION, kind_number(context.kind()), codec_number(context)]
+}
+
 impl AssociatedData {
-    /// For a frame of `context` with this encoded header and prefix.
+    /// For a frame with this header and prefix, of the context that `fixed` comes from.
     #[inline]
-    pub(crate) fn new(header: &[u8], context: Context, prefix: ClearPrefix) -> Self {
-        let mut bytes = [0; MAX_HEADER_BYTES + 3 + MAX_PREFIX_BYTES];
-        let fixed = [VERSION, kind_number(context.kind()), codec_number(context)];
-        let prefix_bytes = prefix.encode();
-        let prefix_bytes = prefix_bytes.get(..prefix.len()).unwrap_or_default();
-        let parts = header.iter().chain(&fixed).chain(prefix_bytes);
-        let mut len = 0_usize;
-        for (slot, byte) in bytes.iter_mut().zip(parts) {
-            *slot = *byte;
-            len = len.saturating_add(1);
+    pub(crate) fn new(header: Header, fixed: [u8; FIXED_BYTES], prefix: ClearPrefix) -> Self {
+        let mut bytes = [0; MAX_HEADER_BYTES + FIXED_BYTES + MAX_PREFIX_BYTES];
+        let header_len = bytes.first_chunk_mut().map_or(0, |start| header.encode(start));
+        let [p0, p1, p2, p3, p4, p5, p6, p7, p8, p9] = prefix.encode();
+        let [version, kind, codec] = fixed;
+        // Always the longest prefix, in one store: what is beyond the length does not count.
+        let rest = bytes.get_mut(header_len..).and_then(|rest| rest.first_chunk_mut());
+        if let Some(rest) = rest {
+            *rest = [version, kind, codec, p0, p1, p2, p3, p4, p5, p6, p7, p8, p9];
         }
-        Self { bytes, len }
+        let len = header_len.saturating_add(FIXED_BYTES).saturating_add(prefix.len());
+        Self { bytes, header_len, len }
     }
 
     #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// The encoded header, with which it begins.
+    #[inline]
+    pub(crate) fn header(&self) -> &[u8] {
+        self.bytes.get(..self.header_len).unwrap_or_default()
     }
 }
 

@@ -38,8 +38,8 @@ impl Header {
         let (counter_bits, counter_len) = config_bits(self.counter);
         let [config, values @ ..] = out;
         *config = (kid_bits << 4) | counter_bits;
-        put_shortest(values, 0, self.kid, kid_len);
-        put_shortest(values, kid_len, self.counter, counter_len);
+        put_shortest(values, self.kid, kid_len);
+        put_shortest(values.get_mut(kid_len..).unwrap_or_default(), self.counter, counter_len);
         kid_len.saturating_add(counter_len).saturating_add(1)
     }
 
@@ -67,13 +67,13 @@ fn config_bits(value: u64) -> (u8, usize) {
     (0x08 | extra, usize::from(extra).saturating_add(1))
 }
 
-/// Writes the last `len` bytes of `value` (big endian) at `at`.
+/// Writes the last `len` bytes of `value` (big endian) to the start of `out`; the rest of eight bytes becomes
+/// zero, which lets every value be one store.
 #[inline]
-fn put_shortest(out: &mut [u8], at: usize, value: u64, len: usize) {
-    let bytes = value.to_be_bytes();
-    let tail = bytes.get(8_usize.saturating_sub(len)..).unwrap_or_default();
-    for (slot, byte) in out.iter_mut().skip(at).zip(tail) {
-        *slot = *byte;
+fn put_shortest(out: &mut [u8], value: u64, len: usize) {
+    let unused_bits = 64_u32.saturating_sub(u32::try_from(len).unwrap_or(0).saturating_mul(8));
+    if let Some(slot) = out.first_chunk_mut::<8>() {
+        *slot = value.checked_shl(unused_bits).unwrap_or(0).to_be_bytes();
     }
 }
 

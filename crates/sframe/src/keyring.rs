@@ -65,7 +65,7 @@ impl EpochKeyring {
             Some(slot @ Slot::Underived) => {
                 let base = self.base.as_ref().ok_or(OpenError::MissingKey)?;
                 let key = FrameKey::derive(base, kid.value()).map_err(|_| OpenError::MissingKey)?;
-                let mut key = Box::new(ReceivingKey::new(key));
+                let mut key = Box::new(ReceivingKey::new(kid.context(), key));
                 let opened = key.open(frame, age);
                 *slot = Slot::Live(key);
                 opened

@@ -3,7 +3,7 @@
 use incamera_types::{Context, FrameBuf, Kid, LeafIndex, MediaKind, Mono};
 
 use crate::counter::MAX_FRAMES_PER_KEY;
-use crate::format::{AssociatedData, STAMP_BYTES, TAG_BYTES, read_end};
+use crate::format::{AssociatedData, STAMP_BYTES, TAG_BYTES, fixed_bytes, read_end};
 use crate::keys::FrameKey;
 use crate::prefix::{ClearPrefix, MAX_PREFIX_BYTES};
 use crate::replay::ReplayWindow;
@@ -31,6 +31,7 @@ pub struct UnopenedFrame {
     kid: Kid,
     counter: u32,
     prefix: ClearPrefix,
+    kind: FrameKind,
     body_at: usize,
 }
 
@@ -39,17 +40,23 @@ impl UnopenedFrame {
     ///
     /// # Errors
     /// [`FormatError`] for everything that no sender of format 1 writes, so also for what SFUs make up.
+    #[inline]
     pub fn parse(track: MediaKind, buf: FrameBuf) -> Result<Self, FormatError> {
         let bytes = buf.as_slice();
         let prefix = ClearPrefix::parse(track, bytes)?;
         let (header, header_len) = Header::parse(bytes.get(prefix.len()..).unwrap_or_default())?;
         let kid = Kid::from_wire(header.kid).map_err(|_| FormatError::Kid)?;
-        if kid.context().kind() != track {
+        let context = kid.context();
+        if context.kind() != track {
             return Err(FormatError::WrongTrack);
         }
-        if matches!(prefix, ClearPrefix::Vp8Key(_)) && kid.context().attests().is_some() {
-            return Err(FormatError::Prefix);
-        }
+        let kind = match (prefix, context.attests()) {
+            (ClearPrefix::Vp8Key(_), Some(_)) => return Err(FormatError::Prefix),
+            (_, Some(_)) => FrameKind::Attestation,
+            (ClearPrefix::None, None) => FrameKind::Opus,
+            (ClearPrefix::Vp8Key(size), None) => FrameKind::Vp8Key(size),
+            (ClearPrefix::Vp8Delta, None) => FrameKind::Vp8Delta,
+        };
         let counter = u32::try_from(header.counter).map_err(|_| FormatError::Counter)?;
         if counter >= MAX_FRAMES_PER_KEY {
             return Err(FormatError::Counter);
@@ -58,7 +65,7 @@ impl UnopenedFrame {
         if bytes.len() < body_at.saturating_add(MIN_SEALED_BYTES) || bytes.len() > MAX_SEALED_BYTES {
             return Err(FormatError::Size);
         }
-        Ok(Self { buf, kid, counter, prefix, body_at })
+        Ok(Self { buf, kid, counter, prefix, kind, body_at })
     }
 
     /// The key that it says it was sealed with.
@@ -86,26 +93,18 @@ impl UnopenedFrame {
     pub fn is_empty(&self) -> bool {
         self.buf.is_empty()
     }
-
-    fn kind(&self) -> FrameKind {
-        match (self.prefix, self.kid.context().attests()) {
-            (_, Some(_)) => FrameKind::Attestation,
-            (ClearPrefix::None, None) => FrameKind::Opus,
-            (ClearPrefix::Vp8Key(size), None) => FrameKind::Vp8Key(size),
-            (ClearPrefix::Vp8Delta, None) => FrameKind::Vp8Delta,
-        }
-    }
 }
 
 /// The key of one key id with its replay window.
 pub(crate) struct ReceivingKey {
     window: ReplayWindow,
+    fixed: [u8; 3],
     key: FrameKey,
 }
 
 impl ReceivingKey {
-    pub(crate) fn new(key: FrameKey) -> Self {
-        Self { window: ReplayWindow::default(), key }
+    pub(crate) fn new(context: Context, key: FrameKey) -> Self {
+        Self { window: ReplayWindow::default(), fixed: fixed_bytes(context), key }
     }
 
     /// Replay window, opening in place, and only then the window's advance. `age` is how long the key exists.
@@ -118,11 +117,11 @@ impl ReceivingKey {
         let counter = u64::from(frame.counter);
         let ceiling = age.as_secs().saturating_mul(FRAMES_PER_SECOND).saturating_add(HEAD_START_FRAMES);
         self.window.check(counter, ceiling)?;
-        let kind = frame.kind();
-        let UnopenedFrame { mut buf, kid, counter, prefix, body_at } = frame;
+        let UnopenedFrame { mut buf, kid, counter, prefix, kind, body_at } = frame;
 
-        let header = buf.as_slice().get(prefix.len()..body_at).unwrap_or_default();
-        let aad = AssociatedData::new(header, kid.context(), prefix);
+        // The shortest form is the only one that parses, so encoding again gives the bytes that came.
+        let header = Header { kid: kid.value(), counter: u64::from(counter) };
+        let aad = AssociatedData::new(header, self.fixed, prefix);
         buf.trim_front(body_at);
         let plaintext = self.key.open(counter, aad.as_slice(), buf.as_mut_slice())?;
         let end = read_end(plaintext);
@@ -233,6 +232,7 @@ impl OpenedFrame {
     }
 
     /// The buffer, to be used again.
+    #[inline]
     #[must_use]
     pub fn into_buffer(self) -> FrameBuf {
         self.buf

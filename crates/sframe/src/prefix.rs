@@ -59,6 +59,16 @@ impl ClearPrefix {
         }
     }
 
+    /// Writes the prefix to `out`, which is [`Self::len`] bytes long.
+    #[inline]
+    pub(crate) fn write(self, out: &mut [u8]) {
+        if let Some(out) = out.first_chunk_mut() {
+            *out = self.encode();
+        } else if let Some(first) = out.first_mut() {
+            *first = VP8_DELTA;
+        }
+    }
+
     /// The bytes, of which the first [`Self::len`] count.
     #[inline]
     pub(crate) fn encode(self) -> [u8; MAX_PREFIX_BYTES] {

@@ -3,12 +3,11 @@
 use incamera_types::{Context, FrameBuf, Kid, MediaKind, Mono};
 
 use crate::counter::FrameCounter;
-use crate::format::{AssociatedData, Stamp, append_end};
+use crate::format::{AssociatedData, Stamp, append_end, fixed_bytes};
 use crate::keys::FrameKey;
 use crate::prefix::ClearPrefix;
 use crate::{
-    FrameKind, FrameNumber, Header, MAX_FRAME_BYTES, MAX_HEADER_BYTES, MediaFrame, MediaTime, SealError,
-    TemporalLayer,
+    FrameKind, FrameNumber, Header, MAX_FRAME_BYTES, MediaFrame, MediaTime, SealError, TemporalLayer,
 };
 
 /// Seals the frames of one key id and owns their counter (SEC-17).
@@ -21,12 +20,20 @@ pub struct FrameSender {
     kid: Kid,
     context: Context,
     track: MediaKind,
+    fixed: [u8; 3],
 }
 
 impl FrameSender {
     pub(crate) fn new(kid: Kid, key: FrameKey) -> Self {
         let context = kid.context();
-        Self { key, counter: FrameCounter::new(), kid, context, track: context.kind() }
+        Self {
+            key,
+            counter: FrameCounter::new(),
+            kid,
+            context,
+            track: context.kind(),
+            fixed: fixed_bytes(context),
+        }
     }
 
     /// The key id of the frames.
@@ -48,6 +55,7 @@ impl FrameSender {
     ///
     /// # Errors
     /// [`SealError`]; the frame is dropped, and never sent in another way.
+    #[inline]
     pub fn seal(&mut self, frame: MediaFrame, number: FrameNumber) -> Result<SealedFrame, SealError> {
         let MediaFrame { mut buf, kind, media_time, temporal_layer, capture, padding } = frame;
         if buf.is_empty() {
@@ -81,21 +89,20 @@ impl FrameSender {
         stamp: Stamp,
         padding: crate::Padding,
     ) -> Result<(), SealError> {
-        let mut header = [0; MAX_HEADER_BYTES];
-        let header_len = Header { kid: self.kid.value(), counter: u64::from(counter) }.encode(&mut header);
-        let header = header.get(..header_len).unwrap_or_default();
+        let header = Header { kid: self.kid.value(), counter: u64::from(counter) };
         let prefix = ClearPrefix::for_frame(self.track, kind);
-        let aad = AssociatedData::new(header, self.context, prefix);
+        let aad = AssociatedData::new(header, self.fixed, prefix);
 
         append_end(buf, stamp, padding)?;
         let tag = self.key.seal(counter, aad.as_slice(), buf.as_mut_slice())?;
         buf.extend(tag.as_ref());
 
-        let front = buf.grow_front(prefix.len().saturating_add(header_len)).ok_or(SealError::NoHeadroom)?;
+        let front_len = prefix.len().saturating_add(aad.header().len());
+        let front = buf.grow_front(front_len).ok_or(SealError::NoHeadroom)?;
         let (prefix_part, header_part) =
             front.split_at_mut_checked(prefix.len()).ok_or(SealError::NoHeadroom)?;
-        prefix_part.copy_from_slice(prefix.encode().get(..prefix.len()).unwrap_or_default());
-        header_part.copy_from_slice(header);
+        prefix.write(prefix_part);
+        header_part.copy_from_slice(aad.header());
         Ok(())
     }
 }
@@ -162,6 +169,7 @@ impl SealedFrame {
     }
 
     /// The buffer, to be used again once the frame is sent.
+    #[inline]
     #[must_use]
     pub fn into_buffer(self) -> FrameBuf {
         self.buf

@@ -51,29 +51,34 @@ impl FrameBuf {
     }
 
     /// Bytes of the frame.
+    #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
         self.bytes.len().saturating_sub(self.start)
     }
 
     /// Whether the frame has no bytes.
+    #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The frame.
+    #[inline]
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {
         self.bytes.get(self.start..).unwrap_or_default()
     }
 
     /// The frame, to be changed in place.
+    #[inline]
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         self.bytes.get_mut(self.start..).unwrap_or_default()
     }
 
     /// Appends `bytes` at the end.
+    #[inline]
     pub fn extend(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -85,6 +90,7 @@ impl FrameBuf {
 
     /// Grows the frame at the front and gives the new first `count` bytes (their content is unspecified);
     /// `None`, and no change, when the head room is too small.
+    #[inline]
     pub fn grow_front(&mut self, count: usize) -> Option<&mut [u8]> {
         let start = self.start.checked_sub(count)?;
         self.start = start;
@@ -92,11 +98,13 @@ impl FrameBuf {
     }
 
     /// Drops the first `count` bytes of the frame; they become head room. At most the whole frame.
+    #[inline]
     pub fn trim_front(&mut self, count: usize) {
         self.start = self.start.saturating_add(count.min(self.len()));
     }
 
     /// Shortens the frame to `len` bytes; no effect when it is shorter already.
+    #[inline]
     pub fn truncate(&mut self, len: usize) {
         self.bytes.truncate(self.start.saturating_add(len));
     }

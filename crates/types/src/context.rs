@@ -84,18 +84,21 @@ impl Context {
     pub const SCREEN: [Self; 3] = [Self::ScreenHigh, Self::ScreenMedium, Self::ScreenLow];
 
     /// The context with this number; `None` for reserved ones.
+    #[inline]
     #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.get(usize::from(number)).copied()
     }
 
     /// The number in the key id.
+    #[inline]
     #[must_use]
     pub const fn number(self) -> u8 {
         self as u8
     }
 
     /// The context whose frames this one attests, if it is an attestation context.
+    #[inline]
     #[must_use]
     pub fn attests(self) -> Option<Self> {
         self.number().checked_sub(8).and_then(Self::from_number)
@@ -103,6 +106,7 @@ impl Context {
 
     /// What a decoder does with the frames of this context. Attestations travel on the track of what they
     /// attest and have its kind.
+    #[inline]
     #[must_use]
     pub fn kind(self) -> MediaKind {
         match self.attests().unwrap_or(self) {
@@ -128,43 +132,43 @@ impl Kid {
         if leaf.0 >= MAX_LEAVES {
             return None;
         }
-        Some(Self(
-            ((context as u64) << 16) | ((leaf.0 as u64) << 6) | (epoch.0 & 0x3f),
-        ))
+        Some(Self(((context as u64) << 16) | ((leaf.0 as u64) << 6) | (epoch.0 & 0x3f)))
     }
 
     /// Reads a key id from the wire.
     ///
     /// # Errors
     /// [`KidError`] for a reserved context or bits above it.
+    #[inline]
     pub fn from_wire(value: u64) -> Result<Self, KidError> {
         let context = u8::try_from(value >> 16).ok().and_then(Context::from_number);
         context.map(|_| Self(value)).ok_or(KidError(value))
     }
 
     /// The value on the wire.
+    #[inline]
     #[must_use]
     pub const fn value(self) -> u64 {
         self.0
     }
 
     /// The stream context.
+    #[inline]
     #[must_use]
     pub fn context(self) -> Context {
         // Both constructors refuse reserved contexts.
-        u8::try_from(self.0 >> 16)
-            .ok()
-            .and_then(Context::from_number)
-            .unwrap_or(Context::Microphone)
+        u8::try_from(self.0 >> 16).ok().and_then(Context::from_number).unwrap_or(Context::Microphone)
     }
 
     /// The sender's leaf.
+    #[inline]
     #[must_use]
     pub const fn leaf(self) -> LeafIndex {
         LeafIndex(((self.0 >> 6) & 0x3ff) as u32)
     }
 
     /// The epoch modulo 64.
+    #[inline]
     #[must_use]
     pub const fn epoch_bits(self) -> u8 {
         (self.0 & 0x3f) as u8
@@ -173,13 +177,7 @@ impl Kid {
 
 impl fmt::Debug for Kid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Kid({:?} leaf {} epoch%64 {})",
-            self.context(),
-            self.leaf().0,
-            self.epoch_bits()
-        )
+        write!(f, "Kid({:?} leaf {} epoch%64 {})", self.context(), self.leaf().0, self.epoch_bits())
     }
 }
 
@@ -213,10 +211,7 @@ mod tests {
     fn attestations_share_the_kind_of_what_they_attest() {
         assert_eq!(Context::MicrophoneAttestation.kind(), MediaKind::Audio);
         assert_eq!(Context::CameraLowAttestation.kind(), MediaKind::Video);
-        assert_eq!(
-            Context::ScreenAudioAttestation.attests(),
-            Some(Context::ScreenAudio)
-        );
+        assert_eq!(Context::ScreenAudioAttestation.attests(), Some(Context::ScreenAudio));
         assert_eq!(Context::ScreenAudio.attests(), None);
     }
 }

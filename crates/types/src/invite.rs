@@ -54,10 +54,7 @@ impl RelayAddress {
         if !is_host(host) {
             return Err(InviteError::Relay);
         }
-        Ok(Self {
-            host: host.to_ascii_lowercase(),
-            port,
-        })
+        Ok(Self { host: host.to_ascii_lowercase(), port })
     }
 
     /// Host name or IP address, without brackets.
@@ -171,21 +168,11 @@ impl Invite {
         let room = RoomId(take(&mut rest)?);
         let secret = LinkSecret(take(&mut rest)?);
         let room_key_hash = take(&mut rest)?;
-        let tls_pin = if flags & FLAG_TLS_PIN != 0 {
-            Some(take(&mut rest)?)
-        } else {
-            None
-        };
+        let tls_pin = if flags & FLAG_TLS_PIN != 0 { Some(take(&mut rest)?) } else { None };
         if !rest.is_empty() {
             return Err(InviteError::Length);
         }
-        Ok(Self {
-            relay,
-            room,
-            secret,
-            room_key_hash,
-            tls_pin,
-        })
+        Ok(Self { relay, room, secret, room_key_hash, tls_pin })
     }
 
     /// The link to hand out. It carries the secret: whoever has it may knock.
@@ -288,14 +275,8 @@ mod tests {
         for pin in [None, Some([5; 32])] {
             let invite = invite(pin);
             assert_eq!(Invite::parse(&invite.to_link()).unwrap(), invite);
-            assert_eq!(
-                Invite::parse(&invite.to_page_link("join.example")).unwrap(),
-                invite
-            );
-            assert_eq!(
-                Invite::parse(&format!("  {}\n", invite.to_link())).unwrap(),
-                invite
-            );
+            assert_eq!(Invite::parse(&invite.to_page_link("join.example")).unwrap(), invite);
+            assert_eq!(Invite::parse(&format!("  {}\n", invite.to_link())).unwrap(), invite);
         }
     }
 
@@ -342,13 +323,7 @@ mod tests {
         ] {
             assert_eq!(RelayAddress::parse(bad), Err(InviteError::Relay), "{bad}");
         }
-        for good in [
-            "localhost:1",
-            "127.0.0.1:8443",
-            "[::1]:443",
-            "A.Example",
-            "xn--exmple-cua.org",
-        ] {
+        for good in ["localhost:1", "127.0.0.1:8443", "[::1]:443", "A.Example", "xn--exmple-cua.org"] {
             assert!(RelayAddress::parse(good).is_ok(), "{good}");
         }
         assert_eq!(RelayAddress::parse("[::1]:9").unwrap().host(), "::1");

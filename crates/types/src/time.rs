@@ -11,24 +11,28 @@ pub struct Mono(u64);
 
 impl Mono {
     /// An instant `micros` microseconds after the start.
+    #[inline]
     #[must_use]
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)
     }
 
     /// Microseconds since the start.
+    #[inline]
     #[must_use]
     pub const fn as_micros(self) -> u64 {
         self.0
     }
 
     /// The time from `earlier` to `self`; zero when `earlier` is later.
+    #[inline]
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 
     /// This instant moved later by `by`, saturating.
+    #[inline]
     #[must_use]
     pub const fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(micros(by)))
@@ -55,20 +59,13 @@ impl Now {
     /// The same wall and monotonic clocks moved later by `by`.
     #[must_use]
     pub const fn plus(self, by: Duration) -> Self {
-        Self {
-            mono: self.mono.plus(by),
-            unix_ms: self.unix_ms.saturating_add(micros(by).wrapping_div(1000)),
-        }
+        Self { mono: self.mono.plus(by), unix_ms: self.unix_ms.saturating_add(micros(by).wrapping_div(1000)) }
     }
 }
 
 const fn micros(by: Duration) -> u64 {
     let micros = by.as_micros();
-    if micros > u64::MAX as u128 {
-        u64::MAX
-    } else {
-        micros as u64
-    }
+    if micros > u64::MAX as u128 { u64::MAX } else { micros as u64 }
 }
 
 #[cfg(test)]
@@ -85,11 +82,7 @@ mod tests {
 
     #[test]
     fn now_moves_both_clocks() {
-        let now = Now {
-            mono: Mono::from_micros(7),
-            unix_ms: 100,
-        }
-        .plus(Duration::from_millis(3));
+        let now = Now { mono: Mono::from_micros(7), unix_ms: 100 }.plus(Duration::from_millis(3));
         assert_eq!((now.mono.as_micros(), now.unix_ms), (3_007, 103));
     }
 }
