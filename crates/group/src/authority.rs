@@ -120,3 +120,63 @@ fn judge_rules_author(committer: &Member, rules: &VerifiedRules) -> Result<(), R
         Err(Refusal::MayNotChangeRules)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use incamera_identity::{Credential, DisplayName, SigningKey, VerifyingKey};
+    use incamera_types::{Epoch, RoomId};
+    use openmls::prelude::{BasicCredential, LeafNodeIndex, Member as MlsMember};
+
+    use super::*;
+    use crate::facts::AddedLeaf;
+    use crate::rules::Rules;
+
+    fn leaf_key(leaf: u32) -> VerifyingKey {
+        let mut bytes = [0x40; 32];
+        bytes[..4].copy_from_slice(&leaf.to_be_bytes());
+        VerifyingKey::from_bytes(bytes).unwrap()
+    }
+
+    /// A roster of this many leaves without the cost of a group.
+    fn roster(leaves: u32, rules: &Rules) -> Roster {
+        let credential = Credential::anonymous(DisplayName::new("Guest").unwrap());
+        let tree = (0..leaves).map(|leaf| {
+            let mls = BasicCredential::new(credential.to_bytes()).into();
+            MlsMember::new(LeafNodeIndex::new(leaf), Vec::new(), leaf_key(leaf).as_bytes().to_vec(), mls)
+        });
+        Roster::default().advance(tree, &[], Epoch(1), rules, None).unwrap()
+    }
+
+    #[test]
+    fn an_add_at_leaf_1024_is_invalid_until_a_leaf_becomes_free() {
+        let room_key = SigningKey::from_seed(&[1; 32]).unwrap();
+        let rules = Rules::new(RoomId([0; 16]), [0; 16], &leaf_key(0)).sign(&room_key, &[]).unwrap();
+        let judge = |leaves: u32, adds: u32, removes: &[u32]| {
+            let roster = roster(leaves, rules.rules());
+            let view = EpochView {
+                roster: &roster,
+                rules: &rules,
+                tag_of: &|_| Vec::new(),
+                safeguards: Safeguards::default(),
+            };
+            let credential = Credential::anonymous(DisplayName::new("New").unwrap());
+            let facts = CommitFacts {
+                committer: LeafIndex(0),
+                adds: (0..adds)
+                    .map(|add| AddedLeaf { leaf_key: leaf_key(5_000 + add), credential: credential.clone() })
+                    .collect(),
+                removes: removes.iter().copied().map(LeafIndex).collect(),
+                rules: None,
+                path: None,
+                tag: Vec::new(),
+            };
+            view.judge(&facts).map(|verdict| verdict.removed.len())
+        };
+        assert_eq!(judge(1_023, 1, &[]), Ok(0));
+        assert_eq!(judge(1_024, 1, &[]), Err(Refusal::Full));
+        assert_eq!(judge(1_023, 2, &[]), Err(Refusal::Full));
+        assert_eq!(judge(1_024, 1, &[500]), Ok(1));
+        assert_eq!(judge(1_024, 2, &[500]), Err(Refusal::Full));
+        assert_eq!(judge(3, 0, &[7]), Err(Refusal::Protocol));
+    }
+}

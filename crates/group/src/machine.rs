@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use incamera_identity::{RoomCode, SigningKey, hmac_sha256};
 use incamera_types::{Epoch, LeafIndex, MemberId, Mono, Now};
+#[cfg(feature = "danger-sabotage")]
+use openmls::group::PastEpochDeletionPolicy;
 use openmls::prelude::{GroupEpoch, MlsGroup};
 use openmls_traits::OpenMlsProvider as _;
 use zeroize::Zeroizing;
@@ -201,6 +203,12 @@ impl GroupMachine {
         self.last_seq
     }
 
+    /// HPKE seals that this machine's commits have cost so far, for statistics.
+    #[must_use]
+    pub fn hpke_seals(&self) -> u64 {
+        self.provider.crypto().hpke_seals()
+    }
+
     /// MLS-Exporter (RFC 9420 §8.5) of the current epoch.
     ///
     /// # Errors
@@ -216,6 +224,9 @@ impl GroupMachine {
     #[cfg(feature = "danger-sabotage")]
     pub fn set_safeguards(&mut self, safeguards: Safeguards) {
         self.safeguards = safeguards;
+        let policy = PastEpochDeletionPolicy::MaxEpochs(if safeguards.past_epoch_erasure() { 0 } else { 5 });
+        // RAM storage keeps no configuration, so it cannot fail to.
+        let _ = self.group.set_past_epoch_deletion_policy(&self.provider, policy);
     }
 
     fn plan_admission(
@@ -355,3 +366,8 @@ pub(crate) fn committer_tag(tag_key: &[u8], member: MemberId) -> Vec<u8> {
 fn fixed(bytes: &[u8]) -> [u8; 32] {
     bytes.first_chunk().copied().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod tests;

@@ -146,9 +146,9 @@ impl Plan {
         self.online.retain(|id| roster.by_id(*id).is_some());
     }
 
-    /// Gives up the leaf update that is due; another commit with a path puts the next one in line.
-    pub(crate) fn cancel_update(&mut self) {
-        self.next_update = None;
+    /// Gives up the leaf update that is due until the next period.
+    pub(crate) fn postpone_update(&mut self, now: Mono) {
+        self.next_update = Some(now.plus(UPDATE_PERIOD));
     }
 
     fn update_due(&self, roster: &Roster, own: &Member) -> Option<Mono> {

@@ -63,3 +63,6 @@ impl OpenMlsProvider for Provider {
         &self.entropy
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -398,3 +398,6 @@ impl Fault for RulesError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

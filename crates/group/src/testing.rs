@@ -1,7 +1,11 @@
-//! Seeded randomness for tests.
+//! Seeded randomness and a room of many machines over one virtual log.
+
+mod room;
 
 use incamera_identity::sha256_parts;
 use incamera_types::Entropy;
+
+pub(crate) use room::{ROOM, Room};
 
 /// SHA-256 in counter mode over a seed.
 pub(crate) struct SeededEntropy {

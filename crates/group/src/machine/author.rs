@@ -60,7 +60,7 @@ impl GroupMachine {
         let proposals = self.collect(&batch);
         let admissions = proposals.admissions.clone();
         if let Err(reason) = self.commit(now, proposals) {
-            self.give_up(&batch, &admissions, reason);
+            self.give_up(now, &batch, &admissions, reason);
         }
     }
 
@@ -149,12 +149,12 @@ impl GroupMachine {
     }
 
     /// Drops what cannot be committed, so that it is not tried for ever.
-    fn give_up(&mut self, batch: &Batch, admissions: &[AdmissionId], reason: Refusal) {
+    fn give_up(&mut self, now: Mono, batch: &Batch, admissions: &[AdmissionId], reason: Refusal) {
         if let Batch::Changes { removals, edits, .. } = batch {
             self.plan.removals.retain(|member, _| !removals.contains(member));
             self.plan.edits.drain(..(*edits).min(self.plan.edits.len()));
         } else {
-            self.plan.cancel_update();
+            self.plan.postpone_update(now);
         }
         self.plan.admissions.retain(|planned| !admissions.contains(&planned.id));
         let failed = admissions.iter().map(|id| GroupOutput::AdmissionFailed { admission: *id, reason });

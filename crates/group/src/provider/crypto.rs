@@ -1,6 +1,7 @@
 //! The cryptography of MLS suite 0x0001 on ring; other suites do not exist here.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use incamera_identity::{Signature, SigningKey, VerifyingKey, sha256};
 use incamera_types::Entropy;
@@ -29,17 +30,23 @@ impl Entropy for NoEntropy {
 /// ring and x25519-dalek as openmls wants to see them.
 pub(crate) struct RingCrypto {
     entropy: Arc<SharedEntropy>,
+    hpke_seals: AtomicU64,
 }
 
 impl RingCrypto {
     pub(crate) fn new(entropy: Arc<SharedEntropy>) -> Self {
-        Self { entropy }
+        Self { entropy, hpke_seals: AtomicU64::new(0) }
     }
 
     /// For verifying alone: whatever would need randomness gets the same bytes each time, so nothing may be
     /// sealed or generated with it.
     pub(crate) fn verifier() -> Self {
-        Self { entropy: Arc::new(SharedEntropy::new(Box::new(NoEntropy))) }
+        Self::new(Arc::new(SharedEntropy::new(Box::new(NoEntropy))))
+    }
+
+    /// HPKE seals so far, the dominant cost of a commit.
+    pub(crate) fn hpke_seals(&self) -> u64 {
+        self.hpke_seals.load(Ordering::Relaxed)
     }
 
     fn ephemeral(&self) -> Result<HpkePrivateKey, CryptoError> {
