@@ -67,7 +67,10 @@ impl Sfu {
         let now = Instant::now();
         let machine = SfuMachine::new(now, config.limits.clone(), advertised);
         #[cfg(feature = "danger-record")]
-        let machine = machine.recording_to(config.recording.as_deref())?;
+        let machine = {
+            let path = config.recording.as_deref();
+            machine.recording_to(path.map(crate::recorder::Recorder::create).transpose()?)
+        };
         let driver = SfuDriver {
             machine,
             sockets,

@@ -100,7 +100,7 @@ impl Attacked {
         match hostility {
             Hostility::SwapStreams(..) => vec![frame],
             Hostility::DropStream(victim) if victim == who => Vec::new(),
-            Hostility::Freeze(victim) if victim == who => self.freeze(frame),
+            Hostility::Freeze(victim) if victim == who => self.freeze(&frame),
             Hostility::DropStream(_) | Hostility::Freeze(_) => vec![frame],
             Hostility::Duplicate => vec![frame.clone(), frame],
             Hostility::Replay => {
@@ -135,7 +135,7 @@ impl Attacked {
     }
 
     /// Holds on to the first frame that a decoder can start with.
-    fn freeze(&mut self, frame: Frame) -> Vec<Frame> {
+    fn freeze(&mut self, frame: &Frame) -> Vec<Frame> {
         if self.frozen.is_none() && frame.first().is_some_and(MediaPacket::is_entry_point) {
             self.frozen = Some(frame.clone());
         }

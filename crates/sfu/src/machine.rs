@@ -91,6 +91,13 @@ impl SfuMachine {
         }
     }
 
+    /// This machine, recording what it receives.
+    #[cfg(feature = "danger-record")]
+    pub(crate) fn recording_to(mut self, recorder: Option<crate::recorder::Recorder>) -> Self {
+        self.recorder = recorder;
+        self
+    }
+
     /// A datagram arrived from `source` at socket number `socket`. Junk is counted and dropped (SEC-15).
     pub(crate) fn handle_datagram(
         &mut self,

@@ -10,7 +10,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::SfuError;
 use crate::forward::{Layer, Medium};
-use crate::machine::SfuMachine;
 use crate::pseudonym::Pseudonym;
 
 /// Bytes of a record's time, identity length and medium.
@@ -34,18 +33,13 @@ pub struct RecordedPacket {
     pub payload: Vec<u8>,
 }
 
-impl SfuMachine {
-    /// This machine, recording to `path` if there is one.
-    pub(crate) fn recording_to(mut self, path: Option<&Path>) -> Result<Self, SfuError> {
-        if let Some(path) = path {
-            let file = File::create(path).map_err(SfuError::Recording)?;
-            self.recorder = Some(Recorder { file: Some(BufWriter::new(file)) });
-        }
-        Ok(self)
-    }
-}
-
 impl Recorder {
+    /// Starts a recording in a new file.
+    pub(crate) fn create(path: &Path) -> Result<Self, SfuError> {
+        let file = File::create(path).map_err(SfuError::Recording)?;
+        Ok(Self { file: Some(BufWriter::new(file)) })
+    }
+
     /// Appends one payload. A file that cannot be written is given up, with an error in the log.
     pub(crate) fn record(&mut self, stream: &Pseudonym, medium: Medium, payload: &[u8]) {
         let Some(file) = &mut self.file else {

@@ -25,7 +25,8 @@ pub(super) struct Connection {
     pub(super) etag: String,
     /// The offer as given to the stack; ICE restarts repeat it.
     pub(super) offer: String,
-    pub(super) rtc: Rtc,
+    /// Some 30 kB, so not inline in the table of connections.
+    pub(super) rtc: Box<Rtc>,
     pub(super) role: Role,
     pub(super) connected: bool,
     pub(super) opened: Instant,
@@ -87,7 +88,7 @@ impl Connection {
     /// Runs the stack; `None` if it panicked, which by its policy means a bug in it. Nothing outside the
     /// connection is touched by `run` but queues, so only this connection has to go.
     pub(super) fn guarded<R>(&mut self, run: impl FnOnce(&mut Rtc) -> R) -> Option<R> {
-        let rtc = &mut self.rtc;
+        let rtc = &mut *self.rtc;
         catch_unwind(AssertUnwindSafe(|| run(rtc))).ok()
     }
 

@@ -68,7 +68,7 @@ impl SfuMachine {
         #[cfg(feature = "danger-hostile-sfu")]
         self.forward_under_attack(now, id, packet);
         #[cfg(not(feature = "danger-hostile-sfu"))]
-        self.forward(now, id, &packet);
+        self.forward_honestly(now, id, &packet);
     }
 
     #[cfg(feature = "danger-hostile-sfu")]
@@ -77,25 +77,33 @@ impl SfuMachine {
             return;
         };
         let Some(stage) = self.hostility.get_mut(&caller.room) else {
-            self.forward(now, id, &packet);
+            self.forward_honestly(now, id, &packet);
             return;
         };
         for (claimed, packet) in stage.attack(&caller.identity, packet) {
             let room = self.rooms.get(&caller.room);
             let source = room.and_then(|r| r.publishers.get(&claimed)).copied();
-            self.forward(now, source.unwrap_or(id), &packet);
+            // Key frames are asked of whoever really sends.
+            if let Some(layer) = self.forward(now, source.unwrap_or(id), &packet) {
+                self.request_key_frame(now, id, layer, Urgency::StillWaiting);
+            }
         }
     }
 
-    /// Gives `packet` of publisher `id` to every track that shows it.
-    fn forward(&mut self, now: Instant, id: ConnectionId, packet: &MediaPacket) {
+    fn forward_honestly(&mut self, now: Instant, id: ConnectionId, packet: &MediaPacket) {
+        if let Some(layer) = self.forward(now, id, packet) {
+            self.request_key_frame(now, id, layer, Urgency::StillWaiting);
+        }
+    }
+
+    /// Gives `packet` of publisher `id` to every track that shows it. Returns the layer of which some track
+    /// awaits a key frame.
+    fn forward(&mut self, now: Instant, id: ConnectionId, packet: &MediaPacket) -> Option<Layer> {
         let kind = match packet.medium {
             Medium::Audio => Kind::Audio,
             Medium::Video(_) => Kind::Video,
         };
-        let Some(publisher) = self.connections.get_mut(&id).and_then(|c| c.publisher_mut()) else {
-            return;
-        };
+        let publisher = self.connections.get_mut(&id).and_then(|c| c.publisher_mut())?;
         let activity = publisher.activity.clone();
         // Taken out while players are borrowed; nothing below adds subscribers.
         let subscribers = core::mem::take(&mut publisher.subscribers);
@@ -130,9 +138,7 @@ impl SfuMachine {
         if let Some(publisher) = self.connections.get_mut(&id).and_then(|c| c.publisher_mut()) {
             publisher.subscribers = subscribers;
         }
-        if let Some(layer) = awaited {
-            self.request_key_frame(now, id, layer, Urgency::StillWaiting);
-        }
+        awaited
     }
 
     /// What an incoming packet carries; learned once per SSRC from its m-line and rid.

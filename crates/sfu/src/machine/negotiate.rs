@@ -156,7 +156,7 @@ impl SfuMachine {
         Ok(())
     }
 
-    fn answer(&self, now: Instant, offer: &str, purpose: &Purpose) -> Result<(Rtc, String), Refusal> {
+    fn answer(&self, now: Instant, offer: &str, purpose: &Purpose) -> Result<(Box<Rtc>, String), Refusal> {
         let candidates = self.sockets.iter().filter_map(|a| a.first());
         let candidates: Vec<SocketAddr> = candidates.copied().collect();
         // The stack's parser meets hostile text here: a panic of it is a refusal, no more.
@@ -169,7 +169,7 @@ impl SfuMachine {
             }
             let answer = rtc.sdp_api().accept_offer(offer);
             let answer = answer.map_err(|_| Refusal::UnsupportedSdp)?;
-            Ok((rtc, answer.to_sdp_string()))
+            Ok((Box::new(rtc), answer.to_sdp_string()))
         });
         outcome.unwrap_or(Err(Refusal::UnsupportedSdp))
     }

@@ -1,0 +1,96 @@
+//! Bounds on what clients can make the SFU hold (SEC-15).
+
+use std::time::Duration;
+
+use incamera_sfu::{Limits, Rights, SfuConfig};
+use reqwest::Method;
+
+use crate::harness::{ROOM, Server};
+use crate::peer::Offering;
+
+async fn limited(change: impl FnOnce(&mut Limits)) -> Server {
+    let mut config = SfuConfig::default();
+    change(&mut config.limits);
+    Server::with(config).await
+}
+
+async fn publish_status(server: &Server, identity: &str) -> u16 {
+    let bearer = server.bearer(ROOM, identity, Rights::WatchAndPublish);
+    let offering = Offering::publisher(&[]).await;
+    server.offer("/sfu/whip", &bearer, &offering.offer).await.status().as_u16()
+}
+
+#[tokio::test]
+async fn a_full_room_refuses_publishers_but_lets_one_return() {
+    let server = limited(|l| l.publishers_per_room = 1).await;
+    assert_eq!(publish_status(&server, "ada").await, 201);
+    assert_eq!(publish_status(&server, "bob").await, 503);
+    assert_eq!(publish_status(&server, "ada").await, 201);
+}
+
+#[tokio::test]
+async fn one_address_cannot_open_any_number_of_sessions() {
+    let server = limited(|l| l.connections_per_address = 2).await;
+    assert_eq!(publish_status(&server, "a").await, 201);
+    assert_eq!(publish_status(&server, "b").await, 201);
+    assert_eq!(publish_status(&server, "c").await, 429);
+}
+
+#[tokio::test]
+async fn offers_are_limited_in_rate() {
+    let server = limited(|l| {
+        l.offers_burst = 2;
+        l.offers_per_second = 0;
+    })
+    .await;
+    assert_eq!(publish_status(&server, "a").await, 201);
+    assert_eq!(publish_status(&server, "b").await, 201);
+    assert_eq!(publish_status(&server, "c").await, 429);
+}
+
+#[tokio::test]
+async fn more_slots_than_allowed_are_refused() {
+    let server = limited(|l| l.slots = 2).await;
+    let bearer = server.bearer(ROOM, "viewer", Rights::Watch);
+    for (slots, status) in [(2, 201), (3, 422)] {
+        let offering = Offering::player(slots).await;
+        let response = server.offer("/sfu/whep", &bearer, &offering.offer).await;
+        assert_eq!(response.status().as_u16(), status);
+    }
+}
+
+#[tokio::test]
+async fn sessions_that_never_connect_are_forgotten() {
+    let server = limited(|l| l.connect_timeout = Duration::from_millis(10)).await;
+    assert_eq!(publish_status(&server, "ada").await, 201);
+    let gone = async {
+        while server.sfu.stats().await.unwrap().publishers > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::peer::PATIENCE, gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn waiting_polls_are_limited_per_identity() {
+    let server = Server::start().await;
+    let bearer = server.bearer(ROOM, "viewer", Rights::Watch);
+    let polls = (0..5).map(|_| {
+        let request = server.request(Method::GET, "/sfu/streams?after=0&wait=1", &bearer);
+        tokio::spawn(request.send())
+    });
+    let mut statuses = Vec::new();
+    for poll in polls.collect::<Vec<_>>() {
+        statuses.push(poll.await.unwrap().unwrap().status().as_u16());
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 200, 200, 429]);
+}
+
+#[tokio::test]
+async fn publishers_are_told_the_bitrate_limit() {
+    let server = limited(|l| l.publisher_bitrate = Some(777_000)).await;
+    let ada = server.publish("ada", 1, &[]).await;
+    let told = |rates: &[u64]| rates.iter().any(|r| r.abs_diff(777_000) < 10_000);
+    ada.peer.until("a bitrate limit", |s| told(&s.remb)).await;
+}
