@@ -146,7 +146,7 @@ async fn losses_towards_a_player_are_repaired() {
 }
 
 #[tokio::test]
-async fn losses_on_the_way_from_a_publisher_are_counted_and_asked_for() {
+async fn what_arrives_of_each_stream_is_counted() {
     let server = Server::start().await;
     let _ada = server.publish("ada", 1, &[]).await;
     let viewer = server.play("viewer", "ada").await;
