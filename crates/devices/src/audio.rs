@@ -6,19 +6,7 @@ use incamera_types::Mono;
 
 use crate::DeviceError;
 
-/// Samples per second of every block.
-pub const SAMPLE_RATE_HZ: u32 = 48_000;
-
-/// Samples of one block: 20 ms at 48 kHz, one Opus frame.
-pub const BLOCK_SAMPLES: usize = 960;
-
-/// The samples of one block: 20 ms of mono, 48 kHz, 16 bits.
-pub type BlockSamples = [i16; BLOCK_SAMPLES];
-
-/// A sample of full scale ±1 as 16 bits: the exact inverse of dividing by 32,768.
-pub(crate) fn to_i16(sample: f32) -> i16 {
-    (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16
-}
+pub use incamera_media::audio::{BLOCK_SAMPLES, BlockSamples, SAMPLE_RATE_HZ};
 
 /// 20 ms of captured audio.
 #[derive(Clone, Debug, PartialEq, Eq)]

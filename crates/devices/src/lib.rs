@@ -20,7 +20,6 @@ mod mark;
 mod microphone;
 mod part_file;
 mod pattern;
-mod rate;
 mod schedule;
 mod speaker;
 mod stamp;

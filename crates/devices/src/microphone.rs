@@ -5,14 +5,16 @@ use std::collections::VecDeque;
 use core::time::Duration;
 
 use cpal::{FromSample, SizedSample, Stream};
+use incamera_media::resample::CaptureResampler;
 use incamera_types::Mono;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::DeviceError;
-use crate::audio::{AudioBlock, AudioSource, BLOCK_SAMPLES, Polled, SAMPLE_RATE_HZ, VoiceProcessing, to_i16};
+use crate::audio::{
+    AudioBlock, AudioSource, BLOCK_SAMPLES, BlockSamples, Polled, SAMPLE_RATE_HZ, VoiceProcessing,
+};
 use crate::clock::SystemClock;
 use crate::host::{AudioHost, DeviceChoice, Direction, Faults, StreamShape, input_config, open_input};
-use crate::rate::RateConverter;
 use crate::stamp::StampSmoother;
 
 /// Seconds of sound that may wait between the callback and the blocks.
@@ -26,6 +28,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Silence of the callbacks after which the device counts as lost.
 const LOST_AFTER: Duration = Duration::from_secs(2);
+
+/// Additional time until the first callback: wireless microphones and idle audio systems take seconds to start.
+const START_PATIENCE: Duration = Duration::from_secs(4);
 
 /// The time of one position in the stream of samples.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +79,7 @@ pub struct Microphone {
 
 impl core::fmt::Debug for Microphone {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Microphone").field("feed", &self.feed).finish_non_exhaustive()
+        f.debug_struct("Microphone").field("blocks", &self.feed.blocks).finish_non_exhaustive()
     }
 }
 
@@ -106,18 +111,17 @@ impl AudioSource for Microphone {
 }
 
 /// Turns what the callback delivers into blocks.
-#[derive(Debug)]
 struct Feed {
     samples: Consumer<f32>,
     marks: Consumer<Mark>,
     channels: usize,
     rate_hz: u32,
-    /// Samples (per channel) taken from the ring.
-    position: u64,
+    resampler: CaptureResampler,
+    taken: Vec<f32>,
+    pending: VecDeque<BlockSamples>,
+    /// Blocks handed out so far.
+    blocks: u64,
     mark: Option<Mark>,
-    converter: RateConverter,
-    /// Mono at 48 kHz, not yet a whole block.
-    pending: VecDeque<f32>,
     smoother: StampSmoother,
     last_heard: Mono,
 }
@@ -127,7 +131,9 @@ impl Feed {
         Self::with_layout(shape.channels(), shape.rate_hz(), now)
     }
 
-    fn with_layout(channels: usize, rate_hz: u32, now: Mono) -> Result<(CapturePort, Self), DeviceError> {
+    fn with_layout(channels: u16, rate_hz: u32, now: Mono) -> Result<(CapturePort, Self), DeviceError> {
+        let resampler = CaptureResampler::new(rate_hz, channels).map_err(|_| DeviceError::Unsupported)?;
+        let channels = usize::from(channels);
         let (sample_writer, samples) = RingBuffer::new(rate_hz as usize * channels * RING_SECONDS);
         let (mark_writer, marks) = RingBuffer::new(MARK_SLOTS);
         let port = CapturePort { samples: sample_writer, marks: mark_writer, channels, position: 0 };
@@ -136,65 +142,130 @@ impl Feed {
             marks,
             channels,
             rate_hz,
-            position: 0,
+            resampler,
+            taken: Vec::new(),
+            pending: VecDeque::new(),
+            blocks: 0,
             mark: None,
-            converter: RateConverter::new(rate_hz, SAMPLE_RATE_HZ)?,
-            pending: VecDeque::with_capacity(4 * BLOCK_SAMPLES),
             smoother: StampSmoother::default(),
-            last_heard: now,
+            last_heard: now.plus(START_PATIENCE),
         };
         Ok((port, feed))
     }
 
     fn poll_block(&mut self, now: Mono, block: &mut AudioBlock) -> Result<Polled, DeviceError> {
-        if self.pending.len() < BLOCK_SAMPLES {
+        if self.pending.is_empty() {
             self.drain_ring(now);
         }
-        if self.pending.len() < BLOCK_SAMPLES {
+        let Some(samples) = self.pending.pop_front() else {
             if now.since(self.last_heard) > LOST_AFTER {
                 return Err(DeviceError::Lost);
             }
             return Ok(Polled::NotBefore(now.plus(POLL_INTERVAL)));
-        }
-        block.captured = self.smoother.stamp(self.first_pending_captured(now));
-        for (sample, value) in block.samples.iter_mut().zip(self.pending.drain(..BLOCK_SAMPLES)) {
-            *sample = to_i16(value);
-        }
+        };
+        let captured = self.smoother.stamp(self.block_captured(now));
+        self.blocks += 1;
+        *block = AudioBlock { captured, samples };
         Ok(Polled::Ready)
     }
 
     fn drain_ring(&mut self, now: Mono) {
-        let frames = self.samples.slots() / self.channels;
-        let Ok(chunk) = self.samples.read_chunk(frames * self.channels) else { return };
-        if frames == 0 {
+        let Self { samples, resampler, taken, pending, .. } = self;
+        let ready = samples.slots() / self.channels * self.channels;
+        taken.resize(ready, 0.0);
+        if ready == 0 || samples.pop_entire_slice(taken).is_err() {
             return;
         }
+        resampler.push(taken, &mut |block| pending.push_back(*block));
         self.last_heard = now;
         while let Ok(mark) = self.marks.pop() {
             self.mark = Some(mark);
         }
-        let mut frame = 0.0;
-        let channels = self.channels as f32;
-        for (index, sample) in chunk.into_iter().enumerate() {
-            frame += sample;
-            if (index + 1) % self.channels == 0 {
-                self.converter.push(frame / channels, &mut self.pending);
-                frame = 0.0;
-            }
-        }
-        self.position += frames as u64;
     }
 
-    /// When the first pending sample was captured: the newest known time, moved by the samples in between.
-    fn first_pending_captured(&self, now: Mono) -> Mono {
-        let mark = self.mark.unwrap_or(Mark { position: self.position, captured: now });
-        let ahead = duration_of(self.position.saturating_sub(mark.position), self.rate_hz);
-        let behind = duration_of(mark.position.saturating_sub(self.position), self.rate_hz);
-        let pending = duration_of(self.pending.len() as u64, SAMPLE_RATE_HZ);
-        mark.captured.plus(ahead).minus(behind).minus(pending).minus(self.converter.delay())
+    /// When the next block was captured: the newest known time, moved by the samples in between.
+    fn block_captured(&self, now: Mono) -> Mono {
+        let block_position =
+            self.blocks * BLOCK_SAMPLES as u64 * u64::from(self.rate_hz) / u64::from(SAMPLE_RATE_HZ);
+        let mark = self.mark.unwrap_or(Mark { position: block_position, captured: now });
+        let duration = |samples: u64| Duration::from_micros(samples * 1_000_000 / u64::from(self.rate_hz));
+        let after = duration(block_position.saturating_sub(mark.position));
+        let before = duration(mark.position.saturating_sub(block_position));
+        mark.captured.plus(after).minus(before)
     }
 }
 
-fn duration_of(samples: u64, rate_hz: u32) -> Duration {
-    Duration::from_micros(samples.saturating_mul(1_000_000) / u64::from(rate_hz))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALLBACK: Duration = Duration::from_millis(10);
+
+    /// Plays the callback of a microphone with `channels` at `rate_hz` for a second of virtual time.
+    fn record(channels: u16, rate_hz: u32) -> Vec<AudioBlock> {
+        let (mut port, mut feed) = Feed::with_layout(channels, rate_hz, Mono::default()).unwrap();
+        let buffer = vec![0.5_f32; rate_hz as usize / 100 * usize::from(channels)];
+        let mut block = AudioBlock::silent();
+        let mut blocks = Vec::new();
+        for _ in 0..100 {
+            port.captured(&buffer, CALLBACK);
+            let now = SystemClock.now();
+            while feed.poll_block(now, &mut block).unwrap() == Polled::Ready {
+                blocks.push(block.clone());
+            }
+        }
+        blocks
+    }
+
+    #[test]
+    fn callbacks_of_any_layout_become_blocks() {
+        for (channels, rate_hz) in [(1, 48_000), (2, 48_000), (2, 44_100), (6, 96_000)] {
+            let blocks = record(channels, rate_hz);
+            assert!((47..=50).contains(&blocks.len()), "{channels} × {rate_hz}: {}", blocks.len());
+            let loud = blocks[5..].iter().flat_map(|block| block.samples);
+            assert!(loud.into_iter().all(|sample| (16_300..16_500).contains(&sample)));
+        }
+    }
+
+    #[test]
+    fn stamps_say_when_the_sound_was_there() {
+        let (mut port, mut feed) = Feed::with_layout(1, 48_000, Mono::default()).unwrap();
+        let before = SystemClock.now();
+        port.captured(&[0.0_f32; 1_920], Duration::from_millis(40));
+        let after = SystemClock.now();
+        let mut block = AudioBlock::silent();
+        assert_eq!(feed.poll_block(after, &mut block), Ok(Polled::Ready));
+        assert!(block.captured >= before.minus(Duration::from_millis(40)));
+        assert!(block.captured <= after.minus(Duration::from_millis(40)));
+        let first = block.captured;
+        assert_eq!(feed.poll_block(after, &mut block), Ok(Polled::Ready));
+        assert_eq!(block.captured, first.plus(Duration::from_millis(20)));
+    }
+
+    #[test]
+    fn callback_that_is_not_emptied_drops_sound_and_goes_on() {
+        let (mut port, mut feed) = Feed::with_layout(2, 48_000, Mono::default()).unwrap();
+        for _ in 0..200 {
+            port.captured(&[0.25_f32; 960 * 2], CALLBACK);
+        }
+        let mut block = AudioBlock::silent();
+        let mut blocks = 0;
+        while feed.poll_block(SystemClock.now(), &mut block) == Ok(Polled::Ready) {
+            blocks += 1;
+        }
+        assert_eq!(blocks, 50);
+        port.captured(&[0.25_f32; 960 * 2], CALLBACK);
+        assert_eq!(feed.poll_block(SystemClock.now(), &mut block), Ok(Polled::Ready));
+    }
+
+    #[test]
+    fn microphone_that_falls_silent_is_lost() {
+        let start = Mono::from_micros(9);
+        let (_port, mut feed) = Feed::with_layout(1, 48_000, start).unwrap();
+        let mut block = AudioBlock::silent();
+        let patient = start.plus(START_PATIENCE).plus(LOST_AFTER);
+        assert_eq!(feed.poll_block(patient, &mut block), Ok(Polled::NotBefore(patient.plus(POLL_INTERVAL))));
+        let late = patient.plus(POLL_INTERVAL);
+        assert_eq!(feed.poll_block(late, &mut block), Err(DeviceError::Lost));
+    }
 }

@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 
 use cpal::{FromSample, SizedSample, Stream};
+use incamera_media::resample::PlaybackResampler;
 use incamera_types::Mono;
 use rtrb::{Producer, RingBuffer};
 
 use crate::DeviceError;
-use crate::audio::{AudioSink, BlockSamples, Polled, SAMPLE_RATE_HZ};
+use crate::audio::{AudioSink, BlockSamples, Polled};
 use crate::clock::SystemClock;
 use crate::host::{AudioHost, DeviceChoice, Direction, Faults, StreamShape, open_output, output_config};
-use crate::rate::RateConverter;
 
 /// Sound that is kept ready beyond what the largest callback takes: one block and some scheduling jitter.
 const RESERVE: Duration = Duration::from_millis(25);
@@ -80,7 +80,7 @@ pub struct Speaker {
 
 impl core::fmt::Debug for Speaker {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Speaker").field("feed", &self.feed).finish_non_exhaustive()
+        f.debug_struct("Speaker").field("callbacks", &self.feed.report).finish_non_exhaustive()
     }
 }
 
@@ -119,17 +119,16 @@ impl AudioSink for Speaker {
 
     fn delay(&self) -> Duration {
         let ahead = u64::from(self.feed.report.ahead_micros.load(Ordering::Relaxed));
-        self.feed.queued() + self.feed.converter.delay() + Duration::from_micros(ahead)
+        self.feed.queued() + Duration::from_micros(ahead)
     }
 }
 
 /// Turns blocks into what the callback takes.
-#[derive(Debug)]
 struct Feed {
     samples: Producer<f32>,
     capacity: usize,
     rate_hz: u32,
-    converter: RateConverter,
+    resampler: PlaybackResampler,
     converted: Vec<f32>,
     report: Arc<CallbackReport>,
     callbacks_seen: u64,
@@ -141,16 +140,18 @@ impl Feed {
         Self::with_layout(shape.channels(), shape.rate_hz(), now)
     }
 
-    fn with_layout(channels: usize, rate_hz: u32, now: Mono) -> Result<(PlaybackPort, Self), DeviceError> {
+    fn with_layout(channels: u16, rate_hz: u32, now: Mono) -> Result<(PlaybackPort, Self), DeviceError> {
         let capacity = rate_hz as usize * RING.as_millis() as usize / 1_000;
         let (producer, consumer) = RingBuffer::new(capacity);
         let report = Arc::new(CallbackReport::default());
-        let port = PlaybackPort { samples: consumer, channels, report: Arc::clone(&report) };
+        let port =
+            PlaybackPort { samples: consumer, channels: usize::from(channels), report: Arc::clone(&report) };
         let feed = Self {
             samples: producer,
             capacity,
             rate_hz,
-            converter: RateConverter::new(SAMPLE_RATE_HZ, rate_hz)?,
+            // Mono: the callback spreads it over the channels.
+            resampler: PlaybackResampler::new(rate_hz, 1).map_err(|_| DeviceError::Unsupported)?,
             converted: Vec::new(),
             report,
             callbacks_seen: 0,
@@ -177,9 +178,7 @@ impl Feed {
 
     fn write_block(&mut self, samples: &BlockSamples) {
         self.converted.clear();
-        for &sample in samples {
-            self.converter.push(f32::from(sample) / 32_768.0, &mut self.converted);
-        }
+        self.resampler.push(samples, &mut self.converted);
         // A block that was not wanted and does not fit is cut: the newest sound is worth the least delay.
         let _ = self.samples.push_partial_slice(&self.converted);
     }
@@ -191,4 +190,65 @@ impl Feed {
 
 fn duration_of(samples: u64, rate_hz: u32) -> Duration {
     Duration::from_micros(samples.saturating_mul(1_000_000) / u64::from(rate_hz))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::BLOCK_SAMPLES;
+
+    #[test]
+    fn sound_reaches_the_first_two_channels_and_gaps_are_counted() {
+        let (mut port, mut feed) = Feed::with_layout(4, 48_000, Mono::default()).unwrap();
+        feed.write_block(&[16_384; BLOCK_SAMPLES]);
+        let mut out = vec![0.0_f32; 1_000 * 4];
+        port.fill(&mut out, Duration::from_millis(5));
+        assert_eq!(out[..8], [0.5, 0.5, 0.0, 0.0, 0.5, 0.5, 0.0, 0.0]);
+        assert!(out[BLOCK_SAMPLES * 4..].iter().all(|&sample| sample == 0.0));
+        assert_eq!(feed.report.missed.load(Ordering::Relaxed), 40);
+    }
+
+    #[test]
+    fn speaker_wants_enough_for_its_largest_callback_and_no_more() {
+        let (mut port, mut feed) = Feed::with_layout(1, 48_000, Mono::default()).unwrap();
+        let now = Mono::from_micros(1);
+        let fill_up = |feed: &mut Feed| {
+            let mut blocks = 0;
+            while feed.poll_wanted(now) == Ok(Polled::Ready) {
+                feed.write_block(&[1; BLOCK_SAMPLES]);
+                blocks += 1;
+            }
+            blocks
+        };
+        assert_eq!(fill_up(&mut feed), 2);
+        assert_eq!(feed.poll_wanted(now), Ok(Polled::NotBefore(Mono::from_micros(15_001))));
+        port.fill(&mut [0.0_f32; 1_920], Duration::ZERO);
+        assert_eq!(fill_up(&mut feed), 4);
+    }
+
+    #[test]
+    fn speaker_at_another_rate_gets_as_much_time() {
+        let (mut port, mut feed) = Feed::with_layout(2, 44_100, Mono::default()).unwrap();
+        let mut silent = 0;
+        for round in 0..100 {
+            feed.write_block(&[8_192; BLOCK_SAMPLES]);
+            let mut out = [0.0_f32; 882 * 2];
+            port.fill(&mut out, Duration::ZERO);
+            if round > 5 {
+                silent += out.iter().filter(|sample| (**sample - 0.25).abs() > 0.01).count();
+            }
+        }
+        assert_eq!(silent, 0);
+    }
+
+    #[test]
+    fn speaker_whose_callbacks_stop_is_lost() {
+        let (mut port, mut feed) = Feed::with_layout(1, 48_000, Mono::default()).unwrap();
+        let now = Mono::from_micros(1);
+        port.fill(&mut [0.0_f32; 96], Duration::ZERO);
+        assert_eq!(feed.poll_wanted(now), Ok(Polled::Ready));
+        assert_eq!(feed.poll_wanted(now.plus(LOST_AFTER)), Ok(Polled::Ready));
+        let late = now.plus(LOST_AFTER).plus(Duration::from_micros(1));
+        assert_eq!(feed.poll_wanted(late), Err(DeviceError::Lost));
+    }
 }

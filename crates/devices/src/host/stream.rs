@@ -35,9 +35,9 @@ pub(crate) struct StreamShape {
 }
 
 impl StreamShape {
-    /// Interleaved channels, at least 1.
-    pub(crate) fn channels(self) -> usize {
-        usize::from(self.config.channels).max(1)
+    /// Interleaved channels, at least 1: offers without any are passed over.
+    pub(crate) const fn channels(self) -> u16 {
+        self.config.channels
     }
 
     /// Samples per second and channel.

@@ -4,10 +4,10 @@
 pub const MAX_HEADER_BYTES: usize = 256 * 1024;
 
 /// Lowest sample rate in hertz that is accepted.
-const MIN_RATE_HZ: u32 = 4_000;
+const MIN_RATE_HZ: u32 = 8_000;
 
 /// Highest sample rate in hertz that is accepted.
-const MAX_RATE_HZ: u32 = 384_000;
+const MAX_RATE_HZ: u32 = 192_000;
 
 /// Most channels that are accepted.
 const MAX_CHANNELS: u16 = 32;
@@ -75,7 +75,7 @@ pub struct WavFormat {
     pub encoding: SampleEncoding,
     /// Channels, interleaved: 1 to 32.
     pub channels: u16,
-    /// Samples per second and channel: 4,000 to 384,000.
+    /// Samples per second and channel: 8,000 to 192,000.
     pub rate_hz: u32,
     /// Bytes before the first sample.
     pub data_offset: usize,
@@ -112,8 +112,8 @@ pub enum WavError {
     /// No channels, or more than 32.
     #[error("it has no channels or too many")]
     Channels,
-    /// The sample rate is outside of 4,000 to 384,000 Hz.
-    #[error("its sample rate is out of range")]
+    /// The sample rate is outside of 8,000 to 192,000 Hz or has too little in common with 48,000 Hz.
+    #[error("its sample rate is not supported")]
     Rate,
 }
 

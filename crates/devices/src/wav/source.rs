@@ -5,26 +5,32 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
+use incamera_media::resample::CaptureResampler;
 use incamera_types::Mono;
 
+use super::header::WavError;
 use super::read::WavReader;
 use crate::DeviceError;
-use crate::audio::{AudioBlock, AudioSource, BLOCK_SAMPLES, Polled, SAMPLE_RATE_HZ, to_i16};
-use crate::rate::RateConverter;
+use crate::audio::{AudioBlock, AudioSource, BlockSamples, Polled};
 use crate::schedule::{FrameRate, Schedule};
 
-/// Samples read from the file at once: 10 ms at 48 kHz.
-const READ_SAMPLES: usize = 480;
+/// Samples read from the file at once: 20 ms at 48 kHz.
+const READ_SAMPLES: usize = 960;
 
 /// Plays a WAV file of any rate and number of channels as mono at 48 kHz; paced by its driver. Its last block is
 /// filled up with silence.
-#[derive(Debug)]
 pub struct WavSource {
     reader: WavReader<BufReader<File>>,
-    converter: RateConverter,
+    /// `None` once the file has ended.
+    resampler: Option<CaptureResampler>,
     schedule: Schedule,
-    pending: VecDeque<f32>,
-    at_end: bool,
+    pending: VecDeque<BlockSamples>,
+}
+
+impl core::fmt::Debug for WavSource {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("WavSource").field("format", &self.reader.format()).finish_non_exhaustive()
+    }
 }
 
 impl WavSource {
@@ -34,26 +40,27 @@ impl WavSource {
     /// The file cannot be read or is no WAV file of a supported kind.
     pub fn open(path: &Path) -> Result<Self, DeviceError> {
         let reader = WavReader::open(path)?;
-        let converter = RateConverter::new(reader.format().rate_hz, SAMPLE_RATE_HZ)?;
+        // The reader has averaged the channels.
+        let resampler = CaptureResampler::new(reader.format().rate_hz, 1).map_err(|_| WavError::Rate)?;
         Ok(Self {
             reader,
-            converter,
+            resampler: Some(resampler),
             schedule: Schedule::new(FrameRate::AUDIO_BLOCKS),
-            pending: VecDeque::with_capacity(4 * BLOCK_SAMPLES),
-            at_end: false,
+            pending: VecDeque::new(),
         })
     }
 
     fn read_ahead(&mut self) -> Result<(), DeviceError> {
+        let Self { reader, resampler, pending, .. } = self;
         let mut mono = [0.0; READ_SAMPLES];
-        while self.pending.len() < BLOCK_SAMPLES && !self.at_end {
-            let count = self.reader.read_mono(&mut mono)?;
-            for &sample in mono.iter().take(count) {
-                self.converter.push(sample, &mut self.pending);
-            }
+        while pending.is_empty()
+            && let Some(converter) = resampler
+        {
+            let count = reader.read_mono(&mut mono)?;
+            converter.push(&mono[..count], &mut |block| pending.push_back(*block));
             if count < READ_SAMPLES {
-                self.at_end = true;
-                self.converter.finish(&mut self.pending);
+                converter.finish(&mut |block| pending.push_back(*block));
+                *resampler = None;
             }
         }
         Ok(())
@@ -67,16 +74,9 @@ impl AudioSource for WavSource {
             return Ok(Polled::NotBefore(due));
         }
         self.read_ahead()?;
-        if self.pending.is_empty() {
-            return Ok(Polled::Ended);
-        }
+        let Some(samples) = self.pending.pop_front() else { return Ok(Polled::Ended) };
         self.schedule.advance();
-        block.captured = due;
-        let there = self.pending.len().min(BLOCK_SAMPLES);
-        block.samples.fill(0);
-        for (sample, value) in block.samples.iter_mut().zip(self.pending.drain(..there)) {
-            *sample = to_i16(value);
-        }
+        *block = AudioBlock { captured: due, samples };
         Ok(Polled::Ready)
     }
 }
@@ -84,6 +84,8 @@ impl AudioSource for WavSource {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audio::BLOCK_SAMPLES;
+    use crate::tone::tone_share;
     use crate::wav::WavWriter;
 
     fn play(path: &Path) -> Vec<i16> {
@@ -112,6 +114,27 @@ mod tests {
         assert_eq!(played.len(), 3 * BLOCK_SAMPLES);
         assert_eq!(played[..2_000], ramp);
         assert!(played[2_000..].iter().all(|&sample| sample == 0));
+    }
+
+    #[test]
+    fn file_at_another_rate_keeps_its_pitch_and_length() {
+        let folder = tempfile::tempdir().unwrap();
+        for rate_hz in [8_000, 11_025, 22_050, 44_100, 96_000_u32] {
+            let target = folder.path().join("tone.wav");
+            let tone = (0..rate_hz).map(|index| {
+                let angle = core::f64::consts::TAU * 1_000.0 * f64::from(index) / f64::from(rate_hz);
+                (angle.sin() * 16_000.0) as i16
+            });
+            let mut writer = WavWriter::create(&target).unwrap();
+            writer.write(&tone.collect::<Vec<_>>()).unwrap();
+            writer.finish().unwrap();
+            let mut bytes = std::fs::read(&target).unwrap();
+            bytes[24..28].copy_from_slice(&rate_hz.to_le_bytes());
+            std::fs::write(&target, bytes).unwrap();
+            let played = play(&target);
+            assert!((48_000..=48_000 + 3 * BLOCK_SAMPLES).contains(&played.len()), "{rate_hz}");
+            assert!(tone_share(&played[4_800..43_200], 1_000.0) > 0.999, "{rate_hz}");
+        }
     }
 
     #[test]
