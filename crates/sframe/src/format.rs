@@ -8,8 +8,9 @@
 
 use incamera_types::{Context, FrameBuf, MediaKind};
 
-use crate::prefix::{ClearPrefix, MAX_PREFIX_BYTES};
-use crate::{FormatError, FrameNumber, Header, MAX_HEADER_BYTES, Padding, SealError};
+use crate::header::ShortHeader;
+use crate::prefix::ClearPrefix;
+use crate::{FormatError, FrameNumber, Padding, SealError};
 
 /// Bytes that one encoded frame may have, padding included (1 MiB; a 720p key frame has some 100 kB).
 pub const MAX_FRAME_BYTES: usize = 1 << 20;
@@ -30,8 +31,11 @@ const FLAG_PADDED: u8 = 0x01;
 const FLAG_RESERVED: u8 = 0x02;
 
 /// What is authenticated beside the frame.
+///
+/// Composed in registers and stored in whole words: the cipher reads it at once, and a processor waits when it
+/// has to gather what was just stored byte by byte.
 pub(crate) struct AssociatedData {
-    bytes: [u8; MAX_HEADER_BYTES + FIXED_BYTES + MAX_PREFIX_BYTES],
+    words: [[u8; 16]; 2],
     header_len: usize,
     len: usize,
 }
@@ -47,30 +51,37 @@ pub(crate) fn fixed_bytes(context: Context) -> [u8; FIXED_BYTES] {
 impl AssociatedData {
     /// For a frame with this header and prefix, of the context that `fixed` comes from.
     #[inline]
-    pub(crate) fn new(header: Header, fixed: [u8; FIXED_BYTES], prefix: ClearPrefix) -> Self {
-        let mut bytes = [0; MAX_HEADER_BYTES + FIXED_BYTES + MAX_PREFIX_BYTES];
-        let header_len = bytes.first_chunk_mut().map_or(0, |start| header.encode(start));
-        let [p0, p1, p2, p3, p4, p5, p6, p7, p8, p9] = prefix.encode();
+    pub(crate) fn new(header: ShortHeader, fixed: [u8; FIXED_BYTES], prefix: ClearPrefix) -> Self {
+        let (header, header_len) = header.compose();
         let [version, kind, codec] = fixed;
-        // Always the longest prefix, in one store: what is beyond the length does not count.
-        let rest = bytes.get_mut(header_len..).and_then(|rest| rest.first_chunk_mut());
-        if let Some(rest) = rest {
-            *rest = [version, kind, codec, p0, p1, p2, p3, p4, p5, p6, p7, p8, p9];
-        }
+        let fixed = u128::from(u32::from_le_bytes([version, kind, codec, 0]));
+        let prefix_at = byte_bits(header_len.saturating_add(FIXED_BYTES));
+        let prefix_bytes = prefix.compose();
+        let first = u128::from(header)
+            | fixed.wrapping_shl(byte_bits(header_len))
+            | prefix_bytes.wrapping_shl(prefix_at);
+        // Header and fixed bytes take 4 to 10 bytes, so a part of the prefix may lie beyond the first word.
+        let second = prefix_bytes.wrapping_shr(128_u32.saturating_sub(prefix_at));
         let len = header_len.saturating_add(FIXED_BYTES).saturating_add(prefix.len());
-        Self { bytes, header_len, len }
+        Self { words: [first.to_le_bytes(), second.to_le_bytes()], header_len, len }
     }
 
     #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        self.words.as_flattened().get(..self.len).unwrap_or_default()
     }
 
     /// The encoded header, with which it begins.
     #[inline]
     pub(crate) fn header(&self) -> &[u8] {
-        self.bytes.get(..self.header_len).unwrap_or_default()
+        self.words.as_flattened().get(..self.header_len).unwrap_or_default()
     }
+}
+
+/// Bits of at most 15 bytes.
+#[inline]
+const fn byte_bits(bytes: usize) -> u32 {
+    (bytes as u32 & 0x0f).wrapping_mul(8)
 }
 
 const fn kind_number(kind: MediaKind) -> u8 {

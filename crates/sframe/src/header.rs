@@ -3,6 +3,8 @@
 //! One value has exactly one encoding here: the shortest. Longer ones are refused, so that nobody can alter
 //! the bytes of a header without altering what it says.
 
+use incamera_types::Kid;
+
 /// Bytes of the longest header: config byte, 8 bytes of key id, 8 bytes of counter.
 pub const MAX_HEADER_BYTES: usize = 17;
 
@@ -56,6 +58,40 @@ impl Header {
     }
 }
 
+/// The header of Incamera's own frames: a key id of at most 20 bits and a counter below 2^24, so 1 to 7 bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct ShortHeader {
+    pub(crate) kid: Kid,
+    pub(crate) counter: u32,
+}
+
+impl ShortHeader {
+    /// The bytes as a little-endian number (the first byte is the lowest) and their count.
+    #[inline]
+    pub(crate) fn compose(self) -> (u64, usize) {
+        let (kid_bits, kid_len) = config_bits(self.kid.value());
+        let (counter_bits, counter_len) = config_bits(u64::from(self.counter));
+        let config = u64::from((kid_bits << 4) | counter_bits);
+        let kid_end = 8_u32.saturating_add(length_bits(kid_len));
+        let header = config
+            | reversed(self.kid.value(), kid_len) << 8
+            | reversed(u64::from(self.counter), counter_len).wrapping_shl(kid_end);
+        (header, kid_len.saturating_add(counter_len).saturating_add(1))
+    }
+}
+
+/// The last `len` bytes of `value` with the first of them lowest.
+#[inline]
+fn reversed(value: u64, len: usize) -> u64 {
+    value.checked_shl(64_u32.saturating_sub(length_bits(len))).unwrap_or(0).swap_bytes()
+}
+
+/// Bits of at most eight bytes.
+#[inline]
+const fn length_bits(len: usize) -> u32 {
+    (len as u32 & 0x0f).wrapping_mul(8)
+}
+
 /// Half a config byte (extension bit and three bits) and the bytes that follow for this value.
 #[inline]
 fn config_bits(value: u64) -> (u8, usize) {
@@ -71,9 +107,8 @@ fn config_bits(value: u64) -> (u8, usize) {
 /// zero, which lets every value be one store.
 #[inline]
 fn put_shortest(out: &mut [u8], value: u64, len: usize) {
-    let unused_bits = 64_u32.saturating_sub(u32::try_from(len).unwrap_or(0).saturating_mul(8));
     if let Some(slot) = out.first_chunk_mut::<8>() {
-        *slot = value.checked_shl(unused_bits).unwrap_or(0).to_be_bytes();
+        *slot = reversed(value, len).to_le_bytes();
     }
 }
 
@@ -88,4 +123,26 @@ fn take_value(bits: u8, rest: &[u8]) -> Result<(u64, &[u8]), HeaderError> {
     let value = bytes.iter().fold(0_u64, |value, byte| (value << 8) | u64::from(*byte));
     let shortest = value >= INLINE_LIMIT && bytes.first().is_some_and(|first| *first != 0);
     if shortest { Ok((value, rest)) } else { Err(HeaderError::NotShortest) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use incamera_types::{Context, Epoch, LeafIndex};
+
+    #[test]
+    fn short_headers_are_the_same_bytes_as_general_ones() {
+        for leaf in [0, 1, 3, 4, 200, 1_023] {
+            for context in Context::ALL {
+                for counter in [0, 7, 8, 255, 256, 65_535, 65_536, (1 << 24) - 1] {
+                    let kid = Kid::new(context, LeafIndex(leaf), Epoch(5)).unwrap();
+                    let (header, len) = ShortHeader { kid, counter }.compose();
+                    let mut general = [0; MAX_HEADER_BYTES];
+                    let header_len =
+                        Header { kid: kid.value(), counter: u64::from(counter) }.encode(&mut general);
+                    assert_eq!(header.to_le_bytes()[..len], general[..header_len]);
+                }
+            }
+        }
+    }
 }

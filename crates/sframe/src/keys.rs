@@ -1,6 +1,6 @@
 //! Keys: one AEAD key and salt per key id, derived from the base key and the whole key id (RFC 9605 §4.4.2).
 
-use incamera_types::{FrameSuite, Kid, LeafIndex};
+use incamera_types::{FrameBuf, FrameSuite, Kid, LeafIndex};
 use ring::aead::{self, LessSafeKey, Nonce, UnboundKey};
 use ring::hkdf;
 use zeroize::Zeroizing;
@@ -73,12 +73,17 @@ impl FrameKey {
         Ok(Self { key, salt: material.salt })
     }
 
-    /// Seals `text` in place and gives the tag.
+    /// Seals the text in place and appends the tag.
     #[inline]
-    pub(crate) fn seal(&self, counter: u32, aad: &[u8], text: &mut [u8]) -> Result<aead::Tag, SealError> {
-        self.key
-            .seal_in_place_separate_tag(self.nonce(u64::from(counter)), aead::Aad::from(aad), text)
-            .map_err(|_| SealError::Cipher)
+    pub(crate) fn seal(&self, counter: u32, aad: &[u8], text: &mut FrameBuf) -> Result<(), SealError> {
+        let nonce = self.nonce(u64::from(counter));
+        match self.key.seal_in_place_separate_tag(nonce, aead::Aad::from(aad), text.as_mut_slice()) {
+            Ok(tag) => {
+                text.extend(tag.as_ref());
+                Ok(())
+            }
+            Err(_) => Err(SealError::Cipher),
+        }
     }
 
     /// Opens `text`, ciphertext and tag, in place and gives the plaintext at its start.

@@ -4,6 +4,7 @@ use incamera_types::{Context, FrameBuf, Kid, LeafIndex, MediaKind, Mono};
 
 use crate::counter::MAX_FRAMES_PER_KEY;
 use crate::format::{AssociatedData, STAMP_BYTES, TAG_BYTES, fixed_bytes, read_end};
+use crate::header::ShortHeader;
 use crate::keys::FrameKey;
 use crate::prefix::{ClearPrefix, MAX_PREFIX_BYTES};
 use crate::replay::ReplayWindow;
@@ -120,7 +121,7 @@ impl ReceivingKey {
         let UnopenedFrame { mut buf, kid, counter, prefix, kind, body_at } = frame;
 
         // The shortest form is the only one that parses, so encoding again gives the bytes that came.
-        let header = Header { kid: kid.value(), counter: u64::from(counter) };
+        let header = ShortHeader { kid, counter };
         let aad = AssociatedData::new(header, self.fixed, prefix);
         buf.trim_front(body_at);
         let plaintext = self.key.open(counter, aad.as_slice(), buf.as_mut_slice())?;

@@ -69,6 +69,19 @@ impl ClearPrefix {
         }
     }
 
+    /// The bytes as a little-endian number: the first byte is the lowest.
+    #[inline]
+    pub(crate) fn compose(self) -> u128 {
+        match self {
+            Self::None => 0,
+            Self::Vp8Delta => u128::from(VP8_DELTA),
+            Self::Vp8Key(_) => {
+                let [a, b, c, d, e, f, g, h, i, j] = self.encode();
+                u128::from_le_bytes([a, b, c, d, e, f, g, h, i, j, 0, 0, 0, 0, 0, 0])
+            }
+        }
+    }
+
     /// The bytes, of which the first [`Self::len`] count.
     #[inline]
     pub(crate) fn encode(self) -> [u8; MAX_PREFIX_BYTES] {

@@ -4,11 +4,10 @@ use incamera_types::{Context, FrameBuf, Kid, MediaKind, Mono};
 
 use crate::counter::FrameCounter;
 use crate::format::{AssociatedData, Stamp, append_end, fixed_bytes};
+use crate::header::ShortHeader;
 use crate::keys::FrameKey;
 use crate::prefix::ClearPrefix;
-use crate::{
-    FrameKind, FrameNumber, Header, MAX_FRAME_BYTES, MediaFrame, MediaTime, SealError, TemporalLayer,
-};
+use crate::{FrameKind, FrameNumber, MAX_FRAME_BYTES, MediaFrame, MediaTime, SealError, TemporalLayer};
 
 /// Seals the frames of one key id and owns their counter (SEC-17).
 ///
@@ -89,13 +88,12 @@ impl FrameSender {
         stamp: Stamp,
         padding: crate::Padding,
     ) -> Result<(), SealError> {
-        let header = Header { kid: self.kid.value(), counter: u64::from(counter) };
+        let header = ShortHeader { kid: self.kid, counter };
         let prefix = ClearPrefix::for_frame(self.track, kind);
         let aad = AssociatedData::new(header, self.fixed, prefix);
 
         append_end(buf, stamp, padding)?;
-        let tag = self.key.seal(counter, aad.as_slice(), buf.as_mut_slice())?;
-        buf.extend(tag.as_ref());
+        self.key.seal(counter, aad.as_slice(), buf)?;
 
         let front_len = prefix.len().saturating_add(aad.header().len());
         let front = buf.grow_front(front_len).ok_or(SealError::NoHeadroom)?;
