@@ -143,6 +143,10 @@ struct Timers {
     reopen_at: Option<Mono>,
     /// Since when the relay has said that there is no such room.
     room_missing_since: Option<Mono>,
+    /// Another connection is asked for; the last one was given up too lately.
+    reconnect_at: Option<Mono>,
+    /// When a connection was given up last.
+    reconnected: Option<Mono>,
     /// We knock again, after the keys were lost too soon after the last time.
     rejoin_at: Option<Mono>,
     /// What the relay refused is sent again.

@@ -43,6 +43,7 @@ impl MeetingMachine {
             self.tickets.due().filter(|_| self.session.is_open()),
             self.founder.as_ref().and_then(crate::host::Founder::card_due).filter(|_| live),
             self.timers.reopen_at,
+            self.timers.reconnect_at,
             self.timers.rejoin_at,
             self.timers.resend_at,
             self.timers.end_by,
@@ -64,6 +65,9 @@ impl MeetingMachine {
         let is_due = |timer: &mut Option<Mono>| timer.take_if(|at| *at <= now.mono).is_some();
         if is_due(&mut self.timers.reopen_at) && self.session.phase() != Phase::Away {
             self.open_room(now);
+        }
+        if is_due(&mut self.timers.reconnect_at) {
+            self.reconnect(now);
         }
         if is_due(&mut self.timers.rejoin_at) {
             self.rejoin(now);

@@ -11,7 +11,6 @@ use crate::confirmation::Confirmation;
 use crate::door::{Door, Overdue, Pause, Stage};
 use crate::event::{MediaStop, MeetingState, StopReason};
 use crate::log::LogView;
-use crate::output::Output;
 use crate::reply::{Admission, Denial, Reply};
 use crate::rotation::Membership;
 use crate::session::{Phase, Purpose};
@@ -147,7 +146,7 @@ impl MeetingMachine {
         }
         match door.take_overdue(now.mono) {
             None => {}
-            Some(Overdue::Unanswered) => self.outputs.push_back(Output::Reconnect),
+            Some(Overdue::Unanswered) => self.reconnect(now),
             Some(Overdue::NotAdmitted) => self.stop(StopReason::NotAnswered),
             Some(Overdue::Suspect) => self.alarm(now, AlarmCode::JoinUnconfirmed, None),
             Some(Overdue::NotConfirmed) => self.stop(StopReason::NotConfirmed),

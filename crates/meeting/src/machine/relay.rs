@@ -26,6 +26,9 @@ const REOPEN_AFTER: Duration = Duration::from_secs(1);
 /// Time after which a room that the relay does not know counts as lost.
 const ROOM_LOST_AFTER: Duration = Duration::from_secs(60);
 
+/// Shortest time between two connections that we give up because of what came on them.
+const RECONNECT_EVERY: Duration = Duration::from_secs(5);
+
 /// Pause before sending again what the relay refused without saying for how long.
 const RESEND_AFTER: Duration = Duration::from_secs(1);
 
@@ -46,6 +49,7 @@ impl MeetingMachine {
         self.confirmation.set_link(LinkState::Down);
         self.tickets.link_lost(now.mono);
         self.timers.reopen_at = None;
+        self.timers.reconnect_at = None;
         if let Some(admin) = &mut self.admin {
             admin.give_again();
         }
@@ -205,10 +209,22 @@ impl MeetingMachine {
             }
             Phase::CatchingUp => {
                 self.alarm(now, AlarmCode::LogGap, None);
-                self.outputs.push_back(Output::Reconnect);
+                self.reconnect(now);
             }
             _ => self.alarm(now, AlarmCode::RelayMalformed, None),
         }
+    }
+
+    /// Asks for another connection, not more often than sensible: a hostile relay must not keep us busy.
+    pub(super) fn reconnect(&mut self, now: Now) {
+        self.session.set_phase(Phase::Away);
+        let earliest = self.timers.reconnected.map_or(now.mono, |last| last.plus(RECONNECT_EVERY));
+        if earliest > now.mono {
+            self.timers.reconnect_at = Some(earliest);
+            return;
+        }
+        self.timers.reconnected = Some(now.mono);
+        self.outputs.push_back(Output::Reconnect);
     }
 
     /// Everything under way may be lost: seal it again. What arrived after all is recognised and taken once.
@@ -246,8 +262,7 @@ impl MeetingMachine {
                 Place::Repeated => return self.alarm(now, AlarmCode::LogReplay, None),
                 Place::Gap => {
                     self.alarm(now, AlarmCode::LogGap, None);
-                    self.outputs.push_back(Output::Reconnect);
-                    return self.session.set_phase(Phase::Away);
+                    return self.reconnect(now);
                 }
             }
         }

@@ -1,0 +1,102 @@
+//! Chat and stream announcements.
+
+use incamera_meeting::{Command, CommandError, Event, MAX_CHAT_BYTES, StreamView};
+use incamera_types::{Context, Pii};
+
+use crate::world::{HOST, World, seconds};
+
+fn say(world: &mut World, client: usize, text: &str) {
+    world.command(client, Command::SendChat { text: Pii::new(text.into()) }).unwrap();
+}
+
+fn lines(world: &World, client: usize) -> Vec<String> {
+    world.clients[client].machine.chat().map(|line| line.text.reveal().clone()).collect()
+}
+
+#[test]
+fn everybody_reads_the_same_lines_in_the_same_order() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    for round in 0..20 {
+        for client in 0..3 {
+            say(&mut world, client, &format!("{client} says {round}"));
+        }
+        world.run(seconds(1));
+    }
+    assert_eq!(lines(&world, HOST).len(), 60);
+    assert_eq!(lines(&world, 1), lines(&world, HOST));
+    assert_eq!(lines(&world, 2), lines(&world, HOST));
+    world.assert_calm();
+}
+
+#[test]
+fn line_that_a_commit_overtook_arrives_once() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    // Ada's line is sealed in an epoch that is over before the line is in the log.
+    for round in 0..10 {
+        let ben = world.member(2);
+        world.disconnect(1);
+        say(&mut world, 1, &format!("line {round}"));
+        if round == 5 {
+            world.command(HOST, Command::Remove { member: ben }).unwrap();
+        }
+        world.run(seconds(1));
+        world.connect(1);
+        world.run(seconds(1));
+    }
+    assert_eq!(lines(&world, HOST), lines(&world, 1));
+    assert_eq!(lines(&world, HOST).len(), 10);
+}
+
+#[test]
+fn late_joiner_reads_nothing_that_was_said_before() {
+    // SEC-06
+    let mut world = World::with(&["Ada"]);
+    say(&mut world, 1, "before");
+    world.run(seconds(1));
+    let ben = world.join("Ben");
+    say(&mut world, 1, "after");
+    world.run(seconds(1));
+    assert_eq!(lines(&world, ben), ["after"]);
+}
+
+#[test]
+fn chat_text_and_names_are_nowhere_at_the_relay() {
+    // SEC-12
+    let mut world = World::with(&["Canary-Name"]);
+    say(&mut world, 1, "canary-text");
+    world.run(seconds(1));
+    let room = world.relay.room.as_ref().unwrap();
+    let blobs = room.log.iter().map(|(_, blob)| blob.clone()).chain(world.relay.knocks());
+    for blob in blobs {
+        assert_eq!(blob.as_bytes().len() % 512, 0);
+        for canary in [&b"Canary-Name"[..], b"canary-text"] {
+            assert!(!blob.as_bytes().windows(canary.len()).any(|window| window == canary));
+        }
+    }
+}
+
+#[test]
+fn empty_and_huge_lines_are_refused() {
+    let mut world = World::with(&["Ada"]);
+    for text in [String::new(), "x".repeat(MAX_CHAT_BYTES + 1)] {
+        let command = Command::SendChat { text: Pii::new(text) };
+        assert_eq!(world.command(1, command), Err(CommandError::ChatLength));
+    }
+}
+
+#[test]
+fn announced_streams_reach_members_and_later_joiners() {
+    let mut world = World::with(&["Ada"]);
+    let streams = vec![StreamView { context: Context::CameraHigh, width: 640, height: 360 }];
+    world.command(1, Command::AnnounceStreams { streams: streams.clone() }).unwrap();
+    world.run(seconds(1));
+    let ben = world.join("Ben");
+    let ada = world.member(1);
+    for client in [HOST, ben] {
+        let announced = world.clients[client].machine.streams_of(ada).unwrap();
+        assert_eq!(announced.streams, streams);
+        assert!(announced.ticket_identity().is_some());
+        let told = |event: &Event| matches!(event, Event::StreamsChanged { member, .. } if *member == ada);
+        assert!(world.count(client, told) >= 1);
+    }
+}

@@ -1,0 +1,233 @@
+//! What a hostile relay can try, and how it is refused or shown.
+
+use core::cell::RefCell;
+use std::rc::Rc;
+
+use incamera_meeting::{AlarmCode, Event, LobbyMode, MeetingState, StopReason};
+use incamera_relay_proto::{Blob, Lane, ServerMessage};
+
+use crate::world::{HOST, Tamper, World, seconds};
+
+/// Changes entries of the application lane on their way to one client.
+fn tamper_entries(victim: usize, mut change: impl FnMut(Blob) -> Vec<Blob> + 'static) -> Tamper {
+    Box::new(move |client, message| match message {
+        ServerMessage::Entry { seq, lane: Lane::Application, blob } if client == victim => change(blob)
+            .into_iter()
+            .map(|blob| ServerMessage::Entry { seq, lane: Lane::Application, blob })
+            .collect(),
+        other => vec![other],
+    })
+}
+
+/// Delivers nothing of the log to one client any more.
+fn withhold_from(victim: usize) -> Tamper {
+    Box::new(move |client, message| match message {
+        ServerMessage::Entry { .. } if client == victim => Vec::new(),
+        other => vec![other],
+    })
+}
+
+#[test]
+fn forked_log_is_shown_within_ten_seconds() {
+    // SEC-09: one member is shown another entry than the rest.
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(20));
+    let mut forged = false;
+    world.tamper = tamper_entries(1, move |blob| {
+        let first = !core::mem::replace(&mut forged, true);
+        vec![if first { Blob::pad(b"something else").unwrap() } else { blob }]
+    });
+    let forked = world.now;
+    world.run(seconds(10));
+    for client in 0..3 {
+        let seen =
+            world.first(client, |event| matches!(event, Event::Alarm { code: AlarmCode::ForkLog, .. }));
+        assert!(seen.is_some_and(|at| at.mono.since(forked.mono) <= seconds(10)), "client {client}");
+    }
+    assert_eq!(world.names(HOST).len(), 3, "nobody is evicted for it");
+}
+
+#[test]
+fn repeated_entries_are_ignored_and_shown() {
+    let mut world = World::with(&["Ada"]);
+    world.tamper = tamper_entries(1, |blob| vec![blob.clone(), blob]);
+    world.run(seconds(30));
+    assert!(world.alarmed(1, AlarmCode::LogReplay));
+    world.assert_agreement(&[0, 1]);
+    assert!(world.clients[1].media_flows);
+}
+
+#[test]
+fn left_out_entries_are_asked_for_again() {
+    let mut world = World::with(&["Ada"]);
+    let drop_next = Rc::new(RefCell::new(1));
+    let counter = Rc::clone(&drop_next);
+    world.tamper = tamper_entries(1, move |blob| {
+        let mut left = counter.borrow_mut();
+        if *left > 0 {
+            *left -= 1;
+            return Vec::new();
+        }
+        vec![blob]
+    });
+    world.run(seconds(30));
+    assert!(world.alarmed(1, AlarmCode::LogGap));
+    assert!(world.clients[1].media_flows && world.clients[1].media_gaps == 0);
+    world.assert_agreement(&[0, 1]);
+}
+
+#[test]
+fn withheld_log_is_shown_within_ten_seconds_and_stops_media_by_the_deadline() {
+    // SEC-08
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(21));
+    world.tamper = withhold_from(1);
+    let withheld = world.now;
+    world.run(seconds(40));
+    let shown = world.first(1, |event| matches!(event, Event::LinkDegraded { .. })).unwrap();
+    assert!(shown.mono.since(withheld.mono) <= seconds(10));
+    assert!(world.alarmed(1, AlarmCode::ViewUnconfirmed));
+    let stopped = world.first(1, |event| matches!(event, Event::MediaStopped { .. })).unwrap();
+    assert!(stopped.mono.since(withheld.mono) <= seconds(30));
+    assert!(!world.clients[1].media_flows);
+    assert!(world.clients[HOST].media_flows && world.clients[2].media_flows);
+}
+
+#[test]
+fn relay_that_stretches_time_does_not_keep_a_view_confirmed() {
+    // SEC-08: every entry for Ada is delivered, but each a little later than the one before.
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(20));
+    let queue: Rc<RefCell<Vec<ServerMessage>>> = Rc::default();
+    let held = Rc::clone(&queue);
+    let mut taken = 0_usize;
+    world.tamper = Box::new(move |client, message| match message {
+        entry @ ServerMessage::Entry { .. } if client == 1 => {
+            let mut held = held.borrow_mut();
+            held.push(entry);
+            taken += 1;
+            // Two of three that come are passed on: the delay grows without a gap.
+            if taken.is_multiple_of(3) { Vec::new() } else { vec![held.remove(0)] }
+        }
+        other => vec![other],
+    });
+    world.run(seconds(60));
+    assert!(world.first(1, |event| matches!(event, Event::LinkDegraded { .. })).is_some());
+    assert!(!queue.borrow().is_empty());
+}
+
+#[test]
+fn silent_half_of_the_room_is_named() {
+    // SEC-09: the relay keeps two people from the rest.
+    let mut world = World::with(&["Ada", "Ben", "Cleo"]);
+    world.run(seconds(20));
+    for client in [2, 3] {
+        world.disconnect(client);
+    }
+    world.run(seconds(15));
+    for client in [HOST, 1] {
+        assert!(world.alarmed(client, AlarmCode::PartitionSuspected), "client {client}");
+        assert_eq!(world.count(client, |event| matches!(event, Event::Lost { .. })), 2);
+    }
+}
+
+#[test]
+fn card_of_another_room_is_refused() {
+    // SEC-19
+    let mut world = World::new(LobbyMode::Open);
+    let other = World::new(LobbyMode::Wait);
+    let mut card = other.relay.room.unwrap().card;
+    // Same keys of the same seed: make it another signature.
+    *card.last_mut().unwrap() ^= 1;
+    world.relay.room.as_mut().unwrap().card = card;
+    let ada = world.knock("Ada");
+    world.run(seconds(1));
+    assert_eq!(world.stopped(ada), Some(StopReason::CardRefused));
+    assert!(world.alarmed(ada, AlarmCode::CardRefused));
+    assert!(world.relay.knocks().is_empty(), "nothing of the knock left the machine");
+}
+
+#[test]
+fn expired_card_is_refused() {
+    let mut world = World::new(LobbyMode::Open);
+    let card = world.relay.room.as_ref().unwrap().card.clone();
+    world.run(seconds(2 * 3_600));
+    world.relay.room.as_mut().unwrap().card = card;
+    let ada = world.knock("Ada");
+    assert_eq!(world.stopped(ada), Some(StopReason::CardRefused));
+    assert!(world.alarmed(ada, AlarmCode::CardExpired));
+}
+
+#[test]
+fn card_that_went_back_in_time_is_refused() {
+    let mut world = World::new(LobbyMode::Wait);
+    let old = world.relay.room.as_ref().unwrap().card.clone();
+    world.run(seconds(31 * 60));
+    let ada = world.knock("Ada");
+    // The knock went stale while no host was there, so the card is looked at again.
+    world.disconnect(HOST);
+    world.run(seconds(400));
+    world.relay.room.as_mut().unwrap().card = old;
+    world.connect(HOST);
+    world.run(seconds(2));
+    let stale = world.alarmed(HOST, AlarmCode::KnockStale);
+    assert!(!stale || world.alarmed(ada, AlarmCode::CardOld) || world.alarmed(ada, AlarmCode::CardExpired));
+}
+
+#[test]
+fn joiner_that_nobody_confirms_stays_silent_and_gives_up() {
+    // SEC-19: everything after the Welcome is withheld.
+    let mut world = World::new(LobbyMode::Open);
+    world.tamper = withhold_from(1);
+    let ada = world.knock("Ada");
+    world.run(seconds(20));
+    assert_eq!(world.state(ada), MeetingState::Joining);
+    assert!(world.clients[ada].keys.is_empty() && !world.clients[ada].media_flows);
+    assert!(world.alarmed(ada, AlarmCode::JoinUnconfirmed));
+    world.run(seconds(20));
+    assert_eq!(world.stopped(ada), Some(StopReason::NotConfirmed));
+}
+
+#[test]
+fn replayed_and_made_up_knocks_change_nothing() {
+    let mut world = World::new(LobbyMode::Wait);
+    world.knock("Ada");
+    let knock = world.relay.knocks().remove(0);
+    for number in 0..500 {
+        world.relay.inject_knock(number, knock.clone());
+        world.relay.inject_knock(1_000 + number, Blob::pad(&number.to_be_bytes()).unwrap());
+    }
+    world.run(seconds(1));
+    assert_eq!(world.clients[HOST].machine.knocks().count(), 1);
+    assert!(world.alarmed(HOST, AlarmCode::KnockStale));
+    assert!(world.alarmed(HOST, AlarmCode::KnockRefused));
+    let alarms = world.count(HOST, |event| matches!(event, Event::Alarm { .. }));
+    assert!(alarms <= 2, "a flood of knocks is not a flood of alarms");
+}
+
+#[test]
+fn answers_to_nothing_are_shown_and_ignored() {
+    let mut world = World::with(&["Ada"]);
+    let strange = world.relay.room.as_ref().map(|room| room.card.clone()).unwrap();
+    world
+        .feed(
+            1,
+            incamera_meeting::Input::Relay(ServerMessage::Card {
+                in_reply_to: incamera_relay_proto::ClientRef(9_999),
+                card: strange,
+            }),
+        )
+        .unwrap();
+    assert!(world.alarmed(1, AlarmCode::RelayMalformed));
+    world.run(seconds(30));
+    world.assert_agreement(&[0, 1]);
+}
+
+#[test]
+fn link_with_a_wrong_secret_is_refused() {
+    let mut world = World::new(LobbyMode::Open);
+    world.invite.secret = incamera_types::LinkSecret::new([0; 16]);
+    let eve = world.knock("Eve");
+    world.run(seconds(1));
+    assert_eq!(world.stopped(eve), Some(StopReason::LinkRefused));
+}

@@ -1,0 +1,169 @@
+//! Removal, leaving, the end, silence, and the way back.
+
+use core::time::Duration;
+
+use incamera_meeting::{
+    Command, CommandError, Event, MediaReport, MeetingState, Presence, RemovalReason, StopReason,
+};
+
+use crate::world::{HOST, World, seconds};
+
+fn removed(event: &Event, why: RemovalReason) -> bool {
+    matches!(event, Event::Removed { why: given, .. } if *given == why)
+}
+
+#[test]
+fn removed_member_is_out_of_the_group_the_relay_and_its_tickets() {
+    // SEC-05
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(2));
+    let ada = world.member(1);
+    let ticket = world.clients[2].machine.streams_of(ada).unwrap().ticket_identity().unwrap();
+    let clicked = world.now;
+    world.command(HOST, Command::Remove { member: ada }).unwrap();
+    world.run(seconds(3));
+    assert_eq!(world.stopped(1), Some(StopReason::Removed));
+    for client in [HOST, 2] {
+        assert_eq!(world.clients[client].dropped, [ada]);
+        let gone = world.first(client, |event| removed(event, RemovalReason::Host)).unwrap();
+        assert!(gone.mono.since(clicked.mono) < Duration::from_millis(500));
+        let keys = world.clients[client].keys.last().unwrap();
+        assert!(keys.members.iter().all(|holder| holder.member != ada));
+    }
+    assert_eq!(world.relay.revoked, [ticket]);
+    world.run(seconds(60));
+    world.assert_agreement(&[HOST, 2]);
+    assert!(world.clients[2].media_flows, "who stays has followed to the new capability");
+    world.assert_calm();
+}
+
+#[test]
+fn senders_switch_at_once_after_a_removal_and_a_little_later_after_a_join() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    let joined = world.clients[1].keys.iter().find(|keys| keys.members.len() == 2).unwrap();
+    assert!(joined.switch_at > world.clients[1].keys[0].switch_at);
+    let ben = world.member(2);
+    world.command(HOST, Command::Remove { member: ben }).unwrap();
+    let at = world.now.mono;
+    world.run(seconds(1));
+    let keys = world.clients[1].keys.iter().find(|keys| keys.switch_at >= at).unwrap();
+    assert!(keys.members.len() == 1 && keys.switch_at.since(at) < Duration::from_millis(300));
+}
+
+#[test]
+fn member_that_leaves_is_gone_at_once_and_told_apart_from_a_removed_one() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.command(1, Command::Leave).unwrap();
+    assert_eq!(world.stopped(1), Some(StopReason::Left));
+    world.run(seconds(2));
+    for client in [HOST, 2] {
+        assert_eq!(world.count(client, |event| matches!(event, Event::Left { .. })), 1);
+        assert_eq!(world.names(client).len(), 2);
+    }
+    world.assert_calm();
+}
+
+#[test]
+fn only_host_cannot_leave_others_behind_but_can_end_the_meeting() {
+    let mut world = World::with(&["Ada"]);
+    assert_eq!(world.command(HOST, Command::Leave), Err(CommandError::LastHost));
+    world.command(HOST, Command::End).unwrap();
+    world.run(seconds(5));
+    assert_eq!(world.stopped(HOST), Some(StopReason::Ended));
+    assert_eq!(world.stopped(1), Some(StopReason::Ended));
+    assert!(world.relay.room.is_none());
+}
+
+#[test]
+fn crashed_member_is_lost_in_ten_seconds_held_in_thirty_and_removed_in_sixty() {
+    // SEC-08
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(17));
+    let ada = world.member(1);
+    world.kill(1);
+    let killed = world.now;
+    world.run(seconds(90));
+    for client in [HOST, 2] {
+        let after = |fits: &dyn Fn(&Event) -> bool| {
+            let at = world.first(client, fits).expect("an event");
+            at.mono.since(killed.mono)
+        };
+        assert!(after(&|event| matches!(event, Event::Lost { member, .. } if *member == ada)) <= seconds(10));
+        let held = after(&|event| matches!(event, Event::MediaHeld { member } if *member == ada));
+        assert!((seconds(20)..=seconds(30)).contains(&held), "{held:?}");
+        let gone = after(&|event| removed(event, RemovalReason::Silent));
+        assert!((seconds(50)..=seconds(62)).contains(&gone), "{gone:?}");
+        assert!(world.clients[client].media_flows && world.clients[client].media_gaps == 0);
+    }
+}
+
+#[test]
+fn member_of_two_that_crashes_is_lost_and_removed_too() {
+    let mut world = World::with(&["Ada"]);
+    world.run(seconds(13));
+    world.kill(1);
+    let killed = world.now;
+    world.run(seconds(70));
+    let lost = world.first(HOST, |event| matches!(event, Event::Lost { .. })).unwrap();
+    assert!(lost.mono.since(killed.mono) <= seconds(10));
+    assert_eq!(world.names(HOST), ["Host"]);
+}
+
+#[test]
+fn member_that_comes_back_in_time_keeps_its_leaf() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(10));
+    let before = world.member(1);
+    world.disconnect(1);
+    world.run(seconds(40));
+    let view = world.clients[HOST].machine.members().find(|view| view.member == before).unwrap();
+    assert_eq!(view.presence, Presence::Held);
+    world.connect(1);
+    world.run(seconds(5));
+    assert_eq!(world.member(1), before);
+    assert!(world.clients[HOST].held.is_empty());
+    assert!(world.clients[1].media_flows);
+    world.assert_agreement(&[0, 1, 2]);
+}
+
+#[test]
+fn member_that_was_removed_for_its_silence_comes_back_by_itself() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(10));
+    world.disconnect(1);
+    world.run(seconds(100));
+    assert_eq!(world.names(HOST), ["Ben", "Host"]);
+    world.connect(1);
+    world.run(seconds(5));
+    assert_eq!(world.state(1), MeetingState::InMeeting);
+    assert_eq!(world.names(HOST), ["Ada", "Ben", "Host"]);
+    world.assert_agreement(&[0, 1, 2]);
+}
+
+#[test]
+fn member_whose_media_does_not_open_is_added_again_within_a_second() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(10));
+    let before = world.member(1);
+    let report = MediaReport::Undecryptable { member: before, for_time: Duration::from_millis(600) };
+    world.report(2, report);
+    let reported = world.now;
+    world.run(seconds(2));
+    let after = world.member(1);
+    assert_ne!(before, after);
+    assert_eq!(world.names(HOST), ["Ada", "Ben", "Host"], "no second tile");
+    let restarted =
+        world.clients[1].events.iter().rev().find(|(_, e)| matches!(e, Event::MediaStarted)).unwrap();
+    assert!(restarted.0.mono.since(reported.mono) < seconds(1));
+    assert!(
+        world.first(2, |event| matches!(event, Event::KeyMissing { member } if *member == before)).is_some()
+    );
+    assert!(world.first(HOST, |event| removed(event, RemovalReason::Rejoined)).is_some());
+    world.assert_agreement(&[0, 1, 2]);
+    // Asking again and again does not keep it busy.
+    for _ in 0..20 {
+        world.report(2, MediaReport::Undecryptable { member: after, for_time: seconds(1) });
+        world.run(Duration::from_millis(100));
+    }
+    assert_eq!(world.member(1), after);
+}

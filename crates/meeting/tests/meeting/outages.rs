@@ -1,0 +1,101 @@
+//! The relay gone, and back.
+
+use incamera_meeting::{AlarmCode, Event, MediaStop, MeetingState, StopReason};
+
+use crate::world::{HOST, World, seconds};
+
+#[test]
+fn relay_down_for_twenty_seconds_stops_no_media_and_removes_nobody() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(33));
+    world.relay_down();
+    world.run(seconds(20));
+    for client in 0..3 {
+        let told = |event: &Event| matches!(event, Event::LinkDegraded { .. });
+        assert!(world.first(client, told).is_some(), "the countdown is shown");
+    }
+    world.relay_up();
+    world.run(seconds(120));
+    for client in 0..3 {
+        assert_eq!(world.clients[client].media_gaps, 0, "client {client}");
+        assert_eq!(world.names(client).len(), 3);
+        assert_eq!(world.count(client, |event| matches!(event, Event::Lost { .. })), 0, "client {client}");
+        assert!(world.first(client, |event| matches!(event, Event::LinkRestored)).is_some());
+    }
+    world.assert_calm();
+}
+
+#[test]
+fn relay_down_for_a_minute_stops_media_with_the_reason_and_all_come_back_soon() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(33));
+    world.relay_down();
+    let down = world.now;
+    world.run(seconds(60));
+    for client in 0..3 {
+        let stopped =
+            world.first(client, |event| matches!(event, Event::MediaStopped { why: MediaStop::LinkLost }));
+        assert!(stopped.unwrap().mono.since(down.mono) <= seconds(30), "SEC-08: fail closed");
+    }
+    world.relay_up();
+    world.run(seconds(4));
+    for client in 0..3 {
+        assert!(world.clients[client].media_flows, "client {client}");
+        assert_eq!(world.names(client).len(), 3);
+    }
+    world.run(seconds(120));
+    world.assert_agreement(&[0, 1, 2]);
+    assert_eq!(world.names(HOST).len(), 3, "nobody is removed for what could not arrive");
+}
+
+#[test]
+fn relay_that_lost_its_memory_is_given_the_room_again() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(10));
+    world.relay_down();
+    world.relay.forget();
+    world.run(seconds(5));
+    // Members come back before the host: they wait for it.
+    for client in [1, 2, HOST] {
+        world.connect(client);
+        world.run(seconds(1));
+    }
+    world.run(seconds(15));
+    world.assert_agreement(&[0, 1, 2]);
+    assert!(world.clients.iter().all(|client| client.media_flows));
+    assert!(world.alarmed(1, AlarmCode::RelayRestarted));
+    let cleo = world.clients.len();
+    assert_eq!(world.knock("Cleo"), cleo);
+    world.run(seconds(2));
+    world.assert_agreement(&[0, 1, 2, 3]);
+}
+
+#[test]
+fn room_that_nobody_makes_again_ends_visibly() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.relay_down();
+    world.relay.forget();
+    world.kill(HOST);
+    world.relay_up();
+    world.run(seconds(90));
+    assert_eq!(world.stopped(1), Some(StopReason::RoomLost));
+    assert_eq!(world.stopped(2), Some(StopReason::RoomLost));
+}
+
+#[test]
+fn cards_are_renewed_while_the_meeting_lasts() {
+    let mut world = World::with(&["Ada"]);
+    world.run(seconds(3 * 3_600));
+    let ben = world.join("Ben");
+    assert_eq!(world.state(ben), MeetingState::InMeeting);
+    world.assert_calm();
+}
+
+#[test]
+fn room_of_a_host_alone_stays_open() {
+    let mut world = World::with(&[]);
+    world.run(seconds(600));
+    assert!(world.clients[HOST].media_flows);
+    assert_eq!(world.clients[HOST].media_gaps, 0);
+    world.assert_calm();
+}
