@@ -9,13 +9,20 @@ use incamera_types::Mono;
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     start: Instant,
+    start_reading: Mono,
 }
 
 impl Clock {
     /// A clock that reads zero now.
     #[must_use]
     pub fn start() -> Self {
-        Self { start: Instant::now() }
+        Self::reading(Mono::from_micros(0))
+    }
+
+    /// A clock that reads `reading` now: in step with another monotonic clock of this machine.
+    #[must_use]
+    pub fn reading(reading: Mono) -> Self {
+        Self { start: Instant::now(), start_reading: reading }
     }
 
     /// The current instant.
@@ -24,11 +31,10 @@ impl Clock {
         self.at(Instant::now())
     }
 
-    /// The reading of this clock at `instant`; zero for instants before its start.
+    /// The reading of this clock at `instant`; that of its start for instants before it.
     #[must_use]
     pub fn at(&self, instant: Instant) -> Mono {
-        let micros = instant.saturating_duration_since(self.start).as_micros();
-        Mono::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+        self.start_reading.plus(instant.saturating_duration_since(self.start))
     }
 }
 

@@ -18,15 +18,24 @@
 mod access;
 mod backoff;
 mod clock;
+mod connect;
 mod error;
+mod janus;
+mod outbox;
+mod peer;
 mod random;
 mod relay;
 mod sfu;
+mod sink;
 mod socket;
+mod supervise;
+mod ticket;
 mod tls;
+mod whip;
 
 pub use access::{Candidates, Cleartext, IcePolicy, SfuSettings, Through, TlsPin, TlsTrust};
 pub use clock::Clock;
+pub use connect::connect_sfu;
 pub use error::{RelayError, SfuError};
 pub use relay::{RELAY_PATH, RELAY_SILENCE_LIMIT, RelayEvent, RelayHandle, RelaySettings, connect_relay};
 pub use sfu::{

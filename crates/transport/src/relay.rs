@@ -1,12 +1,12 @@
-//! The connection to the relay: binary messages over WebSocket, kept up and resumed by itself (wire.md §8).
+//! The connection to the relay: binary messages over WebSocket, kept up by itself (wire.md §8). What is said on it, and
+//! how a room is resumed after a loss, is the meeting's business.
 
 mod driver;
-mod resume;
 
-use incamera_relay_proto::{ClientMessage, ClientRef, Request, ServerMessage};
+use incamera_relay_proto::{ClientMessage, ServerMessage};
 use incamera_types::RelayAddress;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -40,8 +40,8 @@ pub struct RelaySettings {
 /// What the relay connection reports.
 #[derive(Debug)]
 pub enum RelayEvent {
-    /// Messages flow, for the first time or again. The room that was open and the knock that was waiting are being
-    /// resumed; every other request without an answer is lost and may be repeated.
+    /// Messages can flow, for the first time or again. Nothing was sent on this connection yet; every request without
+    /// an answer is lost.
     Connected,
     /// A message, in order.
     Message(ServerMessage),
@@ -53,27 +53,41 @@ pub enum RelayEvent {
     },
 }
 
+/// What the loop is told.
+enum Order {
+    Send(ClientMessage),
+    Reconnect,
+}
+
 /// Sends to the relay. Clones share the connection; it ends when all are dropped.
 #[derive(Clone)]
 pub struct RelayHandle {
-    outgoing: mpsc::Sender<ClientMessage>,
+    orders: mpsc::Sender<Order>,
     connected: Arc<AtomicBool>,
-    next_ref: Arc<AtomicU32>,
 }
 
 impl RelayHandle {
-    /// Queues a request and gives the number under which its answer comes. Never waits.
+    /// Queues a message. Never waits.
     ///
     /// # Errors
     /// [`RelayError::NotConnected`] while there is no connection (nothing is queued for later),
     /// [`RelayError::QueueFull`] when too much waits, [`RelayError::Closed`] after the end.
-    pub fn send(&self, request: Request) -> Result<ClientRef, RelayError> {
+    pub fn send(&self, message: ClientMessage) -> Result<(), RelayError> {
         if !self.connected.load(Ordering::Acquire) {
             return Err(RelayError::NotConnected);
         }
-        let client_ref = ClientRef(self.next_ref.fetch_add(1, Ordering::Relaxed));
-        match self.outgoing.try_send(ClientMessage { client_ref, request }) {
-            Ok(()) => Ok(client_ref),
+        self.order(Order::Send(message))
+    }
+
+    /// Gives the present connection up and makes another: what came on it makes no sense.
+    pub fn reconnect(&self) {
+        // Without a connection, or with a full queue, the loop is about to reconnect by itself.
+        let _ = self.order(Order::Reconnect);
+    }
+
+    fn order(&self, order: Order) -> Result<(), RelayError> {
+        match self.orders.try_send(order) {
+            Ok(()) => Ok(()),
             Err(mpsc::error::TrySendError::Full(_)) => Err(RelayError::QueueFull),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(RelayError::Closed),
         }
@@ -88,18 +102,15 @@ impl RelayHandle {
 
 /// Begins to connect to a relay and keeps the connection up until every handle or the receiver is dropped.
 ///
-/// Loss is noticed within 5 s ([`RELAY_SILENCE_LIMIT`]); attempts follow with growing pauses of at most 3 s. On every
-/// connection the driver says hello; after a loss it opens the room again from the entry after the last one
-/// received, and resumes an unsettled knock.
+/// Loss is noticed within 5 s ([`RELAY_SILENCE_LIMIT`]); attempts follow with growing pauses of at most 3 s.
 ///
 /// Must be called within a tokio runtime.
 #[must_use]
 pub fn connect_relay(settings: RelaySettings) -> (RelayHandle, mpsc::Receiver<RelayEvent>) {
-    let (outgoing, requests) = mpsc::channel(OUTGOING_QUEUE);
+    let (orders, ordered) = mpsc::channel(OUTGOING_QUEUE);
     let (events, receiver) = mpsc::channel(EVENT_QUEUE);
     let connected = Arc::new(AtomicBool::new(false));
-    let next_ref = Arc::new(AtomicU32::new(1));
-    let driver = RelayDriver::new(settings, requests, events, Arc::clone(&connected));
+    let driver = RelayDriver::new(settings, ordered, events, Arc::clone(&connected));
     tokio::spawn(driver.run());
-    (RelayHandle { outgoing, connected, next_ref }, receiver)
+    (RelayHandle { orders, connected }, receiver)
 }

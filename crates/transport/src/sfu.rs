@@ -4,6 +4,7 @@ use core::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use incamera_relay_proto::{Ticket, TicketIdentity};
 use incamera_sframe::SealedFrame;
 use incamera_types::{Context, FrameBuf, MediaKind, Mono};
 
@@ -25,6 +26,12 @@ impl StreamId {
         let fits = (1..=Self::MAX_LEN).contains(&text.len());
         let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte));
         (fits && plain && !text.bytes().all(|byte| byte == b'.')).then(|| Self(text.to_owned()))
+    }
+
+    /// The id of a ticket's holder.
+    #[must_use]
+    pub fn from_identity(identity: TicketIdentity) -> Self {
+        Self(identity.to_string())
     }
 
     /// The id as text.
@@ -128,7 +135,8 @@ pub enum AudioWant {
 /// Whether and how large a stream's video is received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VideoWant {
-    /// The smallest layer that fills this many pixels, else the largest there is.
+    /// The smallest layer that fills this many pixels, else the largest there is. The SFU does not know sizes: they
+    /// are judged by the usual ladder of 720, 360 and 180 lines. Who knows the sender's sizes says [`VideoWant::Layer`].
     Fit {
         /// Width of the tile in pixels.
         width: u16,
@@ -209,7 +217,7 @@ pub enum LossReason {
 pub enum SfuEvent {
     /// Media can flow in this direction for the first time.
     Connected {
-        /// Which.
+        /// Which. On an SFU with one connection for each stream this is told for each of them.
         direction: Direction,
         /// From the first request to the finished handshake.
         took: Duration,
@@ -318,6 +326,10 @@ pub trait Sfu: Send + Sync {
 
     /// Asks the sender of a stream for a key frame of the layer that is being received. Rate-limited.
     fn ask_key_frame(&self, stream: &StreamId);
+
+    /// Takes a fresh ticket of the same room and identity for all sessions opened from now on. Attempts that
+    /// ended with [`SfuError::Ticket`] are taken up again.
+    fn renew(&self, ticket: Ticket);
 
     /// Connects everything anew, for example after the network changed.
     fn restart(&self);

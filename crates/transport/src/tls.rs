@@ -1,13 +1,16 @@
 //! Which certificates are accepted: public trust, or one pinned key (wire.md §10).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ring::digest::{SHA256, digest};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, SignatureScheme,
+    WantsVerifier,
+};
 use rustls_platform_verifier::BuilderVerifierExt;
 
 use crate::{TlsPin, TlsTrust};
@@ -17,16 +20,34 @@ use crate::{TlsPin, TlsTrust};
 /// # Errors
 /// When the system's trusted certificates cannot be loaded.
 pub(crate) fn client_config(trust: TlsTrust) -> Result<ClientConfig, Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder =
-        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
-    Ok(match trust {
-        TlsTrust::Public => builder.with_platform_verifier()?.with_no_client_auth(),
-        TlsTrust::Pinned(pin) => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(PinVerifier { pin, provider }))
-            .with_no_client_auth(),
-    })
+    match trust {
+        TlsTrust::Public => {
+            if let Some(known) = PUBLIC.get() {
+                return Ok(known.clone());
+            }
+            let config = builder(&provider())?.with_platform_verifier()?.with_no_client_auth();
+            Ok(PUBLIC.get_or_init(|| config).clone())
+        }
+        TlsTrust::Pinned(pin) => {
+            let provider = provider();
+            let verifier = PinVerifier { pin, provider: Arc::clone(&provider) };
+            Ok(builder(&provider)?
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(verifier))
+                .with_no_client_auth())
+        }
+    }
+}
+
+/// Reading the system's certificates takes many milliseconds: done once.
+static PUBLIC: OnceLock<ClientConfig> = OnceLock::new();
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn builder(provider: &Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Error> {
+    ClientConfig::builder_with_provider(Arc::clone(provider)).with_safe_default_protocol_versions()
 }
 
 /// Whether a failed connection failed because the certificate was refused.

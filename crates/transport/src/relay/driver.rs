@@ -5,15 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use incamera_relay_proto::{ClientMessage, Request, ServerMessage, limits};
-use incamera_types::{Fault, PROTOCOL_VERSION, Retry};
+use incamera_relay_proto::{ClientMessage, ServerMessage, limits};
+use incamera_types::{Fault, Retry};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use url::Url;
 
-use super::resume::{ResumeState, own};
-use super::{RELAY_PATH, RELAY_SILENCE_LIMIT, RelayEvent, RelaySettings};
+use super::{Order, RELAY_PATH, RELAY_SILENCE_LIMIT, RelayEvent, RelaySettings};
 use crate::backoff::Backoff;
 use crate::socket::{self, Socket, SocketError, SocketPlan};
 use crate::{Cleartext, RelayError, TlsTrust, random};
@@ -37,20 +36,19 @@ enum End {
 
 pub(super) struct RelayDriver {
     settings: RelaySettings,
-    requests: mpsc::Receiver<ClientMessage>,
+    orders: mpsc::Receiver<Order>,
     events: mpsc::Sender<RelayEvent>,
     connected: Arc<AtomicBool>,
-    resume: ResumeState,
 }
 
 impl RelayDriver {
     pub(super) fn new(
         settings: RelaySettings,
-        requests: mpsc::Receiver<ClientMessage>,
+        orders: mpsc::Receiver<Order>,
         events: mpsc::Sender<RelayEvent>,
         connected: Arc<AtomicBool>,
     ) -> Self {
-        Self { settings, requests, events, connected, resume: ResumeState::default() }
+        Self { settings, orders, events, connected }
     }
 
     pub(super) async fn run(mut self) {
@@ -81,7 +79,7 @@ impl RelayDriver {
         loop {
             tokio::select! {
                 () = sleep_until(until) => return self.events.is_closed(),
-                request = self.requests.recv() => if request.is_none() { return true },
+                order = self.orders.recv() => if order.is_none() { return true },
             }
         }
     }
@@ -91,12 +89,8 @@ impl RelayDriver {
             Ok(socket) => socket,
             Err(error) => return End::Lost(error),
         };
-        match self.greet(&mut socket).await {
-            Ok(()) => {}
-            Err(error) => return End::Lost(error),
-        }
         // What was queued before this moment belonged to the connection before.
-        while self.requests.try_recv().is_ok() {}
+        while self.orders.try_recv().is_ok() {}
         self.connected.store(true, Ordering::Release);
         if self.events.send(RelayEvent::Connected).await.is_err() {
             return End::Abandoned;
@@ -127,27 +121,20 @@ impl RelayDriver {
         })
     }
 
-    /// Says hello and what is to be resumed.
-    async fn greet(&self, socket: &mut Socket) -> Result<(), RelayError> {
-        write(socket, &own(Request::Hello { version: PROTOCOL_VERSION })).await?;
-        for message in self.resume.requests() {
-            write(socket, &message).await?;
-        }
-        Ok(())
-    }
-
     async fn exchange(&mut self, socket: &mut Socket) -> End {
         let mut heard = Instant::now();
         let mut next_ping = heard + PING_INTERVAL;
         loop {
             tokio::select! {
-                request = self.requests.recv() => {
-                    let Some(message) = request else { return End::Abandoned };
-                    self.resume.note_request(&message.request);
-                    if let Err(error) = write(socket, &message).await {
-                        return End::Lost(error);
+                order = self.orders.recv() => match order {
+                    None => return End::Abandoned,
+                    Some(Order::Reconnect) => return End::Lost(RelayError::Protocol),
+                    Some(Order::Send(message)) => {
+                        if let Err(error) = write(socket, &message).await {
+                            return End::Lost(error);
+                        }
                     }
-                }
+                },
                 incoming = socket.next() => {
                     heard = Instant::now();
                     match self.take(incoming).await {
@@ -183,7 +170,6 @@ impl RelayDriver {
             Some(Err(_)) => return Err(End::Lost(RelayError::ClosedByRelay)),
         };
         let message = ServerMessage::parse(&bytes).map_err(|_| End::Lost(RelayError::Protocol))?;
-        self.resume.note_message(&message);
         self.events.send(RelayEvent::Message(message)).await.map_err(|_| End::Abandoned)
     }
 }

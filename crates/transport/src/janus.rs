@@ -1,0 +1,141 @@
+//! Janus' VideoRoom, multistream, over WebSocket (Janus 1.x).
+
+mod driver;
+mod messages;
+mod room;
+mod socket;
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use incamera_relay_proto::Ticket;
+use incamera_sframe::SealedFrame;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+use crate::outbox::{Outbox, outbox};
+use crate::sink::Sink;
+use crate::supervise::FirstResult;
+use crate::{
+    Capabilities, Clock, Discovery, PublishPlan, SendOutcome, Sfu, SfuError, SfuSettings, SfuStatistics,
+    StreamId, Subscription, Want, ticket,
+};
+use driver::JanusDriver;
+
+/// Time to end the session in an orderly way.
+const CLOSE_LIMIT: Duration = Duration::from_millis(1_000);
+
+/// Commands that may wait for the driver.
+const COMMAND_QUEUE: usize = 16;
+
+/// What the driver and its handle share.
+struct Shared {
+    settings: SfuSettings,
+    sink: Sink,
+    clock: Clock,
+    ticket: RwLock<Ticket>,
+    /// Counts tickets: whoever waits for a change looks at it.
+    changes: watch::Sender<u64>,
+}
+
+impl Shared {
+    fn ticket(&self) -> Ticket {
+        self.ticket.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What the driver is told.
+enum Command {
+    Publish { plan: PublishPlan, first: FirstResult },
+    Subscribe { wants: Vec<Want>, done: oneshot::Sender<Result<(), SfuError>> },
+    AskKeyFrame(StreamId),
+    Restart,
+    Close { done: oneshot::Sender<()> },
+}
+
+/// The adapter.
+pub(crate) struct JanusSfu {
+    shared: Arc<Shared>,
+    outbox: Outbox,
+    commands: mpsc::Sender<Command>,
+    /// Answers of [`Sfu::subscribe`] come in order.
+    subscribing: tokio::sync::Mutex<()>,
+}
+
+impl JanusSfu {
+    /// Starts the driver, which joins the room at once.
+    pub(crate) fn start(
+        ticket: Ticket,
+        settings: SfuSettings,
+        sink: Sink,
+        clock: Clock,
+    ) -> Result<Self, SfuError> {
+        ticket::endpoint(&ticket.publish_url, &settings)?;
+        if ticket.janus.is_none() {
+            return Err(SfuError::Address("no room in the ticket"));
+        }
+        let (outbox, outgoing) = outbox(Arc::clone(&sink.counters));
+        let (changes, _) = watch::channel(0);
+        let shared = Arc::new(Shared { settings, sink, clock, ticket: RwLock::new(ticket), changes });
+        let (commands, receiver) = mpsc::channel(COMMAND_QUEUE);
+        tokio::spawn(JanusDriver::new(Arc::clone(&shared), receiver, outgoing).run());
+        Ok(Self { shared, outbox, commands, subscribing: tokio::sync::Mutex::new(()) })
+    }
+}
+
+#[async_trait]
+impl Sfu for JanusSfu {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { layers: 3, subscription: Subscription::PerStream, discovery: Discovery::BySfu }
+    }
+
+    fn own_stream(&self) -> Option<StreamId> {
+        Some(ticket::own_stream(&self.shared.ticket()))
+    }
+
+    async fn publish(&self, plan: PublishPlan) -> Result<(), SfuError> {
+        let (first, result) = oneshot::channel();
+        self.commands.send(Command::Publish { plan, first }).await.map_err(|_| SfuError::Closed)?;
+        result.await.map_err(|_| SfuError::Closed)?
+    }
+
+    fn send(&self, frame: SealedFrame) -> SendOutcome {
+        self.outbox.send(frame)
+    }
+
+    async fn subscribe(&self, wants: &[Want]) -> Result<(), SfuError> {
+        let _turn = self.subscribing.lock().await;
+        let (done, result) = oneshot::channel();
+        let command = Command::Subscribe { wants: wants.to_vec(), done };
+        self.commands.send(command).await.map_err(|_| SfuError::Closed)?;
+        result.await.map_err(|_| SfuError::Closed)?
+    }
+
+    fn ask_key_frame(&self, stream: &StreamId) {
+        // A full queue means that the driver is busy connecting: nothing to ask yet.
+        drop(self.commands.try_send(Command::AskKeyFrame(stream.clone())));
+    }
+
+    fn renew(&self, ticket: Ticket) {
+        *self.shared.ticket.write().unwrap_or_else(PoisonError::into_inner) = ticket;
+        self.shared.changes.send_modify(|count| *count += 1);
+    }
+
+    fn restart(&self) {
+        drop(self.commands.try_send(Command::Restart));
+    }
+
+    fn statistics(&self) -> SfuStatistics {
+        self.shared.sink.counters.read()
+    }
+
+    async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        let closing = async {
+            drop(self.commands.send(Command::Close { done }).await);
+            drop(closed.await);
+        };
+        drop(timeout(CLOSE_LIMIT, closing).await);
+    }
+}

@@ -1,0 +1,302 @@
+//! One stay in a Janus room: joining, publishing, and a subscription that follows what is wanted.
+
+use std::collections::HashMap;
+
+use incamera_relay_proto::Ticket;
+use incamera_types::MediaKind;
+use serde_json::{Value, json};
+
+use super::Shared;
+use super::messages::{
+    Feed, FeedLine, Refusal, RoomEvent, SubscribedLine, create_room, description, feeds, plugin_data,
+    refusal, subscribed_lines,
+};
+use super::socket::JanusSocket;
+use crate::peer::{PeerPlan, PeerSignalling, Player, PlayerHandle, Publication, Retransmission};
+use crate::ticket::{self, Endpoint};
+use crate::whip::layer_index;
+use crate::{AudioWant, Direction, PublishPlan, RemoteStream, SfuError, VideoWant, Want};
+
+/// Our presence in a room.
+pub(super) struct Room {
+    pub(super) socket: JanusSocket,
+    ticket: Ticket,
+    endpoint: Endpoint,
+    publisher: u64,
+    feeds: HashMap<u64, Feed>,
+    subscription: Option<SubscriptionState>,
+}
+
+/// The subscriber handle and its connection's signalling.
+struct SubscriptionState {
+    handle: u64,
+    signalling: PeerSignalling,
+    player: PlayerHandle,
+    lines: Vec<SubscribedLine>,
+    /// Substream asked for, by m-line.
+    substreams: HashMap<String, u8>,
+}
+
+/// A feed's line that is to be received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct WantedLine {
+    feed: u64,
+    line: FeedLine,
+    /// Janus' number of the layer: 2 is the largest.
+    substream: Option<u8>,
+}
+
+impl Room {
+    /// Joins, making the room if there is none.
+    pub(super) async fn join(shared: &Shared) -> Result<Self, SfuError> {
+        let ticket = shared.ticket();
+        let endpoint = ticket::endpoint(&ticket.publish_url, &shared.settings)?;
+        let socket = JanusSocket::open(&endpoint, shared.settings.cleartext, ticket.bearer.expose()).await?;
+        let publisher = socket.attach().await?;
+        let mut room =
+            Self { socket, ticket, endpoint, publisher, feeds: HashMap::new(), subscription: None };
+        let joined = match room.try_join().await {
+            Err(Refusal::NoSuchRoom) => {
+                room.create().await?;
+                room.try_join().await?
+            }
+            other => other?,
+        };
+        room.note_feeds(plugin_data(&joined).map(feeds).unwrap_or_default());
+        Ok(room)
+    }
+
+    async fn try_join(&self) -> Result<Value, Refusal> {
+        let mut body = self.in_room("join")?;
+        set(&mut body, "ptype", json!("publisher"));
+        set(&mut body, "display", json!(ticket::own_stream(&self.ticket).as_str()));
+        let joined = self.socket.message(self.publisher, body, None).await.map_err(Refusal::Other)?;
+        match refusal(&joined) {
+            Some(refusal) => Err(refusal),
+            None => Ok(joined),
+        }
+    }
+
+    /// Somebody else may be quicker: then the room is there as well.
+    async fn create(&self) -> Result<(), SfuError> {
+        let (room, pin) = self.number_and_pin()?;
+        let created = self.socket.message(self.publisher, create_room(room, pin), None).await?;
+        match refusal(&created) {
+            None | Some(Refusal::RoomExists) => Ok(()),
+            Some(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// Begins to publish; the connection is then on its way to come about.
+    pub(super) async fn publish(&self, shared: &Shared, plan: &PublishPlan) -> Result<Publication, SfuError> {
+        let publication = Publication::new(&self.peer_plan(shared, Direction::Publish), plan).await?;
+        let offer = publication.signalling().offer().await?;
+        let body = json!({
+            "request": "configure",
+            "audio": plan.audio.is_some(),
+            "video": plan.video.is_some(),
+        });
+        let answer = checked(self.socket.message(self.publisher, body, Some(("offer", offer))).await?)?;
+        let answer = description(&answer).ok_or(SfuError::Protocol("no answer to our offer"))?;
+        publication.signalling().accept(answer).await?;
+        Ok(publication)
+    }
+
+    /// Notes what happened. Whether the list of streams has changed.
+    pub(super) fn note(&mut self, event: RoomEvent) -> bool {
+        match event {
+            RoomEvent::Published(feeds) => {
+                self.note_feeds(feeds);
+                true
+            }
+            RoomEvent::Left(feed) => {
+                if let Some(subscription) = &mut self.subscription {
+                    subscription.lines.retain(|line| line.feed != feed);
+                }
+                self.feeds.remove(&feed).is_some()
+            }
+            RoomEvent::Ended => false,
+        }
+    }
+
+    /// Everybody's streams but ours.
+    pub(super) fn available(&self) -> Vec<RemoteStream> {
+        let own = ticket::own_stream(&self.ticket);
+        let others = self.feeds.values().map(|feed| &feed.stream).filter(|stream| stream.id != own);
+        others.cloned().collect()
+    }
+
+    /// Asks for a key frame of everything that a stream sends.
+    pub(super) fn ask_key_frame(&self, stream: &crate::StreamId) {
+        if let Some(subscription) = &self.subscription {
+            subscription.player.ask_key_frame(stream);
+        }
+    }
+
+    /// Brings the subscription in line with `wants`. Gives the player when this was the first line.
+    pub(super) async fn subscribe(
+        &mut self,
+        shared: &Shared,
+        wants: &[Want],
+    ) -> Result<Option<Player>, SfuError> {
+        let wanted = self.wanted_lines(wants);
+        let player = match &mut self.subscription {
+            None if wanted.is_empty() => None,
+            None => Some(self.begin(shared, &wanted).await?),
+            Some(_) => {
+                self.update(&wanted).await?;
+                None
+            }
+        };
+        self.choose_layers(&wanted).await?;
+        Ok(player)
+    }
+
+    async fn begin(&mut self, shared: &Shared, wanted: &[WantedLine]) -> Result<Player, SfuError> {
+        let handle = self.socket.attach().await?;
+        let mut body = self.in_room("join")?;
+        set(&mut body, "ptype", json!("subscriber"));
+        set(&mut body, "streams", json!(wanted.iter().map(WantedLine::name).collect::<Vec<_>>()));
+        let attached = checked(self.socket.message(handle, body, None).await?)?;
+        let plan = self.peer_plan(shared, Direction::Play);
+        let player = Player::new(&plan, shared.sink.clone(), shared.clock).await?;
+        self.subscription = Some(SubscriptionState {
+            handle,
+            signalling: player.signalling().clone(),
+            player: player.handle(),
+            lines: Vec::new(),
+            substreams: HashMap::new(),
+        });
+        self.take_offer(&attached).await?;
+        Ok(player)
+    }
+
+    async fn update(&mut self, wanted: &[WantedLine]) -> Result<(), SfuError> {
+        let Some(subscription) = &self.subscription else { return Ok(()) };
+        let have = |line: &WantedLine| subscription.lines.iter().any(|known| line.is(known));
+        let new: Vec<_> = wanted.iter().filter(|line| !have(line)).map(WantedLine::name).collect();
+        let gone = subscription.lines.iter().filter(|known| !wanted.iter().any(|line| line.is(known)));
+        let gone: Vec<_> = gone.map(|line| json!({"sub_mid": line.mid})).collect();
+        if new.is_empty() && gone.is_empty() {
+            return Ok(());
+        }
+        let mut body = json!({"request": "update"});
+        if !new.is_empty() {
+            set(&mut body, "subscribe", json!(new));
+        }
+        if !gone.is_empty() {
+            set(&mut body, "unsubscribe", json!(gone));
+        }
+        let updated = checked(self.socket.message(subscription.handle, body, None).await?)?;
+        self.take_offer(&updated).await
+    }
+
+    /// Answers Janus' offer and learns which line carries what.
+    async fn take_offer(&mut self, message: &Value) -> Result<(), SfuError> {
+        let Some(subscription) = &mut self.subscription else { return Ok(()) };
+        if let Some(data) = plugin_data(message).filter(|data| data.get("streams").is_some()) {
+            subscription.lines = subscribed_lines(data);
+        }
+        let known: Vec<_> = subscription.lines.iter().map(|line| line.mid.clone()).collect();
+        subscription.substreams.retain(|mid, _| known.contains(mid));
+        for line in &subscription.lines {
+            let stream = self.feeds.get(&line.feed).map(|feed| feed.stream.id.clone());
+            // Janus asks nobody for a key frame after an update.
+            if subscription.player.stream(&line.mid) != stream {
+                subscription.player.ask_key_frame_on(&line.mid);
+            }
+            subscription.player.bind(&line.mid, stream);
+        }
+        // A change without an offer needs no answer.
+        let Some(offer) = description(message) else { return Ok(()) };
+        let answer = subscription.signalling.answer(offer).await?;
+        let body = json!({"request": "start"});
+        checked(self.socket.message(subscription.handle, body, Some(("answer", answer))).await?)?;
+        Ok(())
+    }
+
+    async fn choose_layers(&mut self, wanted: &[WantedLine]) -> Result<(), SfuError> {
+        let Some(subscription) = &mut self.subscription else { return Ok(()) };
+        let mut streams = Vec::new();
+        for known in &subscription.lines {
+            let wish = wanted.iter().find(|line| line.is(known)).and_then(|line| line.substream);
+            if let Some(substream) = wish
+                && subscription.substreams.insert(known.mid.clone(), substream) != Some(substream)
+            {
+                streams.push(json!({"mid": known.mid, "substream": substream, "temporal": 2}));
+            }
+        }
+        if streams.is_empty() {
+            return Ok(());
+        }
+        let body = json!({"request": "configure", "streams": streams});
+        checked(self.socket.message(subscription.handle, body, None).await?)?;
+        Ok(())
+    }
+
+    fn wanted_lines(&self, wants: &[Want]) -> Vec<WantedLine> {
+        let mut lines = Vec::new();
+        for want in wants {
+            let Some(feed) = self.feeds.values().find(|feed| feed.stream.id == want.stream) else { continue };
+            for line in &feed.lines {
+                let substream = match line.kind {
+                    MediaKind::Audio if want.audio == AudioWant::Play => None,
+                    MediaKind::Video if want.video != VideoWant::Skip => {
+                        layer_index(want.video).map(|index| 2_u8.saturating_sub(index))
+                    }
+                    _ => continue,
+                };
+                lines.push(WantedLine { feed: feed.number, line: line.clone(), substream });
+            }
+        }
+        lines
+    }
+
+    fn note_feeds(&mut self, feeds: Vec<Feed>) {
+        self.feeds.extend(feeds.into_iter().map(|feed| (feed.number, feed)));
+    }
+
+    fn number_and_pin(&self) -> Result<(u64, &str), SfuError> {
+        let room = self.ticket.janus.as_ref().ok_or(SfuError::Address("no room in the ticket"))?;
+        Ok((room.number, room.pin.expose()))
+    }
+
+    fn in_room(&self, request: &str) -> Result<Value, Refusal> {
+        let (room, pin) = self.number_and_pin().map_err(Refusal::Other)?;
+        Ok(json!({"request": request, "room": room, "pin": pin}))
+    }
+
+    fn peer_plan(&self, shared: &Shared, direction: Direction) -> PeerPlan {
+        PeerPlan {
+            direction,
+            settings: shared.settings.clone(),
+            server_host: self.endpoint.url.host_str().unwrap_or_default().to_owned(),
+            ice_servers: self.ticket.ice_servers.clone(),
+            // Plain copies repair both directions at Janus; its RTX is wasted on simulcast.
+            retransmission: Retransmission::Plain,
+        }
+    }
+}
+
+impl WantedLine {
+    fn name(&self) -> Value {
+        json!({"feed": self.feed, "mid": self.line.mid})
+    }
+
+    fn is(&self, known: &SubscribedLine) -> bool {
+        known.feed == self.feed && known.feed_mid == self.line.mid
+    }
+}
+
+fn set(body: &mut Value, name: &str, value: Value) {
+    if let Some(fields) = body.as_object_mut() {
+        fields.insert(name.to_owned(), value);
+    }
+}
+
+fn checked(answer: Value) -> Result<Value, SfuError> {
+    match refusal(&answer) {
+        Some(refusal) => Err(refusal.into()),
+        None => Ok(answer),
+    }
+}

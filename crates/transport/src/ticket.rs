@@ -1,0 +1,122 @@
+//! Reads a relay's ticket: which adapter, which addresses.
+
+use incamera_relay_proto::{IceServer, Ticket};
+use url::Url;
+use webrtc::peer_connection::RTCIceServer;
+
+use crate::{SfuError, SfuSettings, StreamId, TlsTrust};
+
+/// Stands in a ticket's address for the stream to be received.
+const STREAM_PLACEHOLDER: &str = "{stream}";
+
+/// An address and whose certificate it may present.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) url: Url,
+    pub(crate) trust: TlsTrust,
+}
+
+/// Where streams are played from.
+#[derive(Clone, Debug)]
+pub(crate) enum PlayEndpoint {
+    /// An address for each stream; its template.
+    PerStream(String),
+    /// One address with slots.
+    Slots(Endpoint),
+}
+
+/// Resolves a ticket's address. Those beginning with `/` are at the relay's origin, with its trust.
+pub(crate) fn endpoint(address: &str, settings: &SfuSettings) -> Result<Endpoint, SfuError> {
+    let origin = settings.relay_origin.as_deref().map(Url::parse).transpose();
+    let origin = origin.map_err(|_| SfuError::Address("the relay's own address"))?;
+    let url = if address.starts_with('/') {
+        let origin = origin.as_ref().ok_or(SfuError::Address("relative, but no relay is known"))?;
+        origin.join(address).map_err(|_| SfuError::Address("not a path"))?
+    } else {
+        Url::parse(address).map_err(|_| SfuError::Address("not a URL"))?
+    };
+    let host = url.host_str().ok_or(SfuError::Address("no host"))?;
+    match url.scheme() {
+        "https" | "wss" => {}
+        "http" | "ws" if settings.cleartext.allows(host) => {}
+        "http" | "ws" => return Err(SfuError::Cleartext),
+        _ => return Err(SfuError::Address("neither https: nor wss:")),
+    }
+    let at_relay = origin.is_some_and(|origin| origin.origin() == url.origin());
+    let trust = if at_relay { settings.relay_trust } else { TlsTrust::Public };
+    Ok(Endpoint { url, trust })
+}
+
+/// Where a ticket's holder plays from.
+pub(crate) fn play_endpoint(ticket: &Ticket, settings: &SfuSettings) -> Result<PlayEndpoint, SfuError> {
+    let address = &ticket.subscribe_url;
+    if address.contains(STREAM_PLACEHOLDER) {
+        // Tried with some id, so that a bad template fails now and not when the first person joins.
+        endpoint(&address.replace(STREAM_PLACEHOLDER, "a"), settings)?;
+        Ok(PlayEndpoint::PerStream(address.clone()))
+    } else {
+        Ok(PlayEndpoint::Slots(endpoint(address, settings)?))
+    }
+}
+
+/// The address of one stream.
+pub(crate) fn stream_endpoint(
+    template: &str,
+    stream: &StreamId,
+    settings: &SfuSettings,
+) -> Result<Endpoint, SfuError> {
+    endpoint(&template.replace(STREAM_PLACEHOLDER, stream.as_str()), settings)
+}
+
+/// The id under which a ticket's holder publishes.
+pub(crate) fn own_stream(ticket: &Ticket) -> StreamId {
+    StreamId::from_identity(ticket.identity)
+}
+
+/// A STUN or TURN server as the WebRTC stack wants it.
+pub(crate) fn webrtc_server(server: &IceServer) -> RTCIceServer {
+    RTCIceServer {
+        urls: server.urls.clone(),
+        username: server.username.clone(),
+        credential: server.credential.expose().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Cleartext, TlsPin};
+
+    fn settings() -> SfuSettings {
+        SfuSettings {
+            relay_origin: Some("https://10.0.0.7:7443".to_owned()),
+            relay_trust: TlsTrust::Pinned(TlsPin([7; 32])),
+            cleartext: Cleartext::LoopbackOnly,
+            ..SfuSettings::default()
+        }
+    }
+
+    #[test]
+    fn relative_addresses_are_the_relays_with_its_pin_and_others_are_not() {
+        let own = endpoint("/sfu/whip", &settings()).unwrap();
+        assert_eq!(own.url.as_str(), "https://10.0.0.7:7443/sfu/whip");
+        assert_eq!(own.trust, TlsTrust::Pinned(TlsPin([7; 32])));
+        let other = endpoint("https://sfu.example/whip", &settings()).unwrap();
+        assert_eq!(other.trust, TlsTrust::Public);
+    }
+
+    #[test]
+    fn addresses_without_tls_are_refused_unless_loopback() {
+        assert!(endpoint("ws://127.0.0.1:8188", &settings()).is_ok());
+        assert_eq!(endpoint("http://sfu.example/", &settings()).unwrap_err(), SfuError::Cleartext);
+        assert!(matches!(endpoint("ftp://sfu.example/", &settings()), Err(SfuError::Address(_))));
+        let lost = SfuSettings { relay_origin: None, ..settings() };
+        assert!(matches!(endpoint("/sfu", &lost), Err(SfuError::Address(_))));
+    }
+
+    #[test]
+    fn protocol_relative_addresses_do_not_inherit_the_pin() {
+        let elsewhere = endpoint("//evil.example/whip", &settings()).unwrap();
+        assert_eq!(elsewhere.trust, TlsTrust::Public);
+    }
+}

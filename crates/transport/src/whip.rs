@@ -1,0 +1,189 @@
+//! WHIP and WHEP (RFC 9725, draft-ietf-wish-whep): any third party's server, and slots on our own.
+
+mod http;
+mod link;
+mod play;
+mod publish;
+mod session;
+mod slot_table;
+mod slots;
+mod streams;
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use incamera_relay_proto::Ticket;
+use incamera_sframe::SealedFrame;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+use crate::outbox::{Outbox, outbox};
+use crate::sink::Sink;
+use crate::supervise::FirstResult;
+use crate::ticket::{self, PlayEndpoint};
+use crate::{
+    Capabilities, Clock, Discovery, PublishPlan, SendOutcome, Sfu, SfuError, SfuSettings, SfuStatistics,
+    StreamId, Subscription, Want,
+};
+use play::PlayDriver;
+use publish::PublishDriver;
+pub(crate) use slot_table::layer_index;
+use slots::SlotsDriver;
+
+/// Time to end all sessions in an orderly way.
+const CLOSE_LIMIT: Duration = Duration::from_millis(1_000);
+
+/// Commands that may wait for a driver.
+const COMMAND_QUEUE: usize = 16;
+
+/// What all drivers of one SFU share.
+pub(crate) struct Shared {
+    pub(crate) settings: SfuSettings,
+    pub(crate) sink: Sink,
+    pub(crate) clock: Clock,
+    ticket: RwLock<Ticket>,
+    /// Counts tickets and restarts: whoever waits for a change looks at it.
+    changes: watch::Sender<u64>,
+}
+
+impl Shared {
+    pub(crate) fn ticket(&self) -> Ticket {
+        self.ticket.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}
+
+/// What the publishing driver is told.
+pub(crate) enum PublishCommand {
+    Publish { plan: PublishPlan, first: FirstResult },
+    Restart,
+    Close { done: oneshot::Sender<()> },
+}
+
+/// What a playing driver is told.
+pub(crate) enum PlayCommand {
+    Subscribe { wants: Vec<Want>, done: oneshot::Sender<Result<(), SfuError>> },
+    AskKeyFrame(StreamId),
+    Restart,
+    Close { done: oneshot::Sender<()> },
+}
+
+/// The adapter.
+pub(crate) struct WhipSfu {
+    shared: Arc<Shared>,
+    outbox: Outbox,
+    publish: mpsc::Sender<PublishCommand>,
+    play: mpsc::Sender<PlayCommand>,
+    subscription: Subscription,
+    /// The latest of [`Sfu::subscribe`], so that answers come in order.
+    subscribing: tokio::sync::Mutex<()>,
+    closing: Mutex<bool>,
+}
+
+impl WhipSfu {
+    /// Starts the drivers. With slots the player connects at once, in parallel with whatever the caller does next.
+    pub(crate) fn start(
+        ticket: Ticket,
+        settings: SfuSettings,
+        sink: Sink,
+        clock: Clock,
+    ) -> Result<Self, SfuError> {
+        ticket::endpoint(&ticket.publish_url, &settings)?;
+        let endpoint = ticket::play_endpoint(&ticket, &settings)?;
+        let slots = settings.slots;
+        let (outbox, outgoing) = outbox(Arc::clone(&sink.counters));
+        let (changes, _) = watch::channel(0);
+        let shared = Arc::new(Shared { settings, sink, clock, ticket: RwLock::new(ticket), changes });
+        let (publish, publish_commands) = mpsc::channel(COMMAND_QUEUE);
+        tokio::spawn(PublishDriver::new(Arc::clone(&shared), publish_commands, outgoing).run());
+        let (play, play_commands) = mpsc::channel(COMMAND_QUEUE);
+        let subscription = match endpoint {
+            PlayEndpoint::Slots(_) => {
+                tokio::spawn(SlotsDriver::new(Arc::clone(&shared), play_commands, slots).run());
+                Subscription::Slots(slots)
+            }
+            PlayEndpoint::PerStream(_) => {
+                tokio::spawn(PlayDriver::new(Arc::clone(&shared), play_commands).run());
+                Subscription::PerStream
+            }
+        };
+        let subscribing = tokio::sync::Mutex::new(());
+        Ok(Self { shared, outbox, publish, play, subscription, subscribing, closing: Mutex::new(false) })
+    }
+
+    fn changed(&self) {
+        self.shared.changes.send_modify(|count| *count += 1);
+    }
+}
+
+#[async_trait]
+impl Sfu for WhipSfu {
+    fn capabilities(&self) -> Capabilities {
+        let discovery = match self.subscription {
+            Subscription::Slots(_) => Discovery::BySfu,
+            Subscription::PerStream => Discovery::ByGroup,
+        };
+        Capabilities { layers: 3, subscription: self.subscription, discovery }
+    }
+
+    fn own_stream(&self) -> Option<StreamId> {
+        Some(ticket::own_stream(&self.shared.ticket()))
+    }
+
+    async fn publish(&self, plan: PublishPlan) -> Result<(), SfuError> {
+        let (first, result) = oneshot::channel();
+        self.publish.send(PublishCommand::Publish { plan, first }).await.map_err(|_| SfuError::Closed)?;
+        result.await.map_err(|_| SfuError::Closed)?
+    }
+
+    fn send(&self, frame: SealedFrame) -> SendOutcome {
+        self.outbox.send(frame)
+    }
+
+    async fn subscribe(&self, wants: &[Want]) -> Result<(), SfuError> {
+        let _turn = self.subscribing.lock().await;
+        let (done, result) = oneshot::channel();
+        let command = PlayCommand::Subscribe { wants: wants.to_vec(), done };
+        self.play.send(command).await.map_err(|_| SfuError::Closed)?;
+        result.await.map_err(|_| SfuError::Closed)?
+    }
+
+    fn ask_key_frame(&self, stream: &StreamId) {
+        // A full queue means that the driver is busy connecting: nothing to ask yet.
+        drop(self.play.try_send(PlayCommand::AskKeyFrame(stream.clone())));
+    }
+
+    fn renew(&self, ticket: Ticket) {
+        *self.shared.ticket.write().unwrap_or_else(PoisonError::into_inner) = ticket;
+        self.changed();
+    }
+
+    fn restart(&self) {
+        self.changed();
+        drop(self.publish.try_send(PublishCommand::Restart));
+        drop(self.play.try_send(PlayCommand::Restart));
+    }
+
+    fn statistics(&self) -> SfuStatistics {
+        self.shared.sink.counters.read()
+    }
+
+    async fn close(&self) {
+        if core::mem::replace(&mut *self.closing.lock().unwrap_or_else(PoisonError::into_inner), true) {
+            return;
+        }
+        let (publish_done, published) = oneshot::channel();
+        let (play_done, played) = oneshot::channel();
+        let both = async {
+            drop(self.publish.send(PublishCommand::Close { done: publish_done }).await);
+            drop(self.play.send(PlayCommand::Close { done: play_done }).await);
+            drop(published.await);
+            drop(played.await);
+        };
+        drop(timeout(CLOSE_LIMIT, both).await);
+    }
+}

@@ -1,0 +1,124 @@
+//! HTTP requests of WHIP and WHEP, with our TLS trust and without surprises.
+
+use std::time::Duration;
+
+use incamera_relay_proto::TextSecret;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Client, Method, Response};
+
+use crate::peer::MAX_DESCRIPTION;
+use crate::ticket::Endpoint;
+use crate::{SfuError, TlsPin, TlsTrust, tls};
+
+pub(super) const SDP: &str = "application/sdp";
+pub(super) const JSON: &str = "application/json";
+
+/// Time to reach the server: a dead one must not hold up the next attempt.
+const CONNECT_LIMIT: Duration = Duration::from_millis(2_000);
+
+/// Time for a whole request.
+const REQUEST_LIMIT: Duration = Duration::from_millis(5_000);
+
+/// A request.
+pub(super) struct Request<'a> {
+    pub(super) method: Method,
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) bearer: &'a TextSecret,
+    pub(super) content_type: Option<&'static str>,
+    pub(super) accept: Option<&'static str>,
+    pub(super) body: String,
+    /// `None`: [`REQUEST_LIMIT`].
+    pub(super) limit: Option<Duration>,
+}
+
+/// A response with its body read.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+}
+
+impl Answer {
+    /// A header as text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Whether the body is of this type.
+    pub(super) fn is(&self, content_type: &str) -> bool {
+        let essence = self.header("content-type").and_then(|value| value.split(';').next());
+        essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(content_type))
+    }
+}
+
+/// Sends a request. Redirects are not followed; any status is an answer.
+pub(super) async fn send(request: Request<'_>) -> Result<Answer, SfuError> {
+    let client = client(request.endpoint)?;
+    let mut building = client
+        .request(request.method, request.endpoint.url.clone())
+        .timeout(request.limit.unwrap_or(REQUEST_LIMIT))
+        .body(request.body);
+    if !request.bearer.expose().is_empty() {
+        let value = zeroize::Zeroizing::new(format!("Bearer {}", request.bearer.expose()));
+        let mut value = HeaderValue::from_str(&value).map_err(|_| SfuError::Ticket)?;
+        value.set_sensitive(true);
+        building = building.header(AUTHORIZATION, value);
+    }
+    if let Some(content_type) = request.content_type {
+        building = building.header(CONTENT_TYPE, content_type);
+    }
+    if let Some(accept) = request.accept {
+        building = building.header(ACCEPT, accept);
+    }
+    let response = building.send().await.map_err(unreachable)?;
+    read(response).await
+}
+
+/// The error that a refusing status means.
+pub(super) fn refusal(answer: &Answer) -> SfuError {
+    match answer.status {
+        401 | 403 => SfuError::Ticket,
+        406 => SfuError::Codecs,
+        429 | 503 => SfuError::Busy,
+        status => SfuError::Refused(u32::from(status)),
+    }
+}
+
+fn client(endpoint: &Endpoint) -> Result<Client, SfuError> {
+    // Without TLS nobody is trusted, and the system's certificates need not be read.
+    let trust =
+        if endpoint.url.scheme() == "http" { TlsTrust::Pinned(TlsPin([0; 32])) } else { endpoint.trust };
+    let config = tls::client_config(trust).map_err(crate::peer::local)?;
+    Client::builder()
+        .tls_backend_preconfigured(config)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_LIMIT)
+        .no_proxy()
+        .build()
+        .map_err(crate::peer::local)
+}
+
+/// Reads the body, no further than a description may be long (SEC-15).
+async fn read(mut response: Response) -> Result<Answer, SfuError> {
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        if body.len() + chunk.len() > MAX_DESCRIPTION {
+            return Err(SfuError::Protocol("a response that is too long"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let body = String::from_utf8(body).map_err(|_| SfuError::Protocol("a response that is no text"))?;
+    Ok(Answer { status, headers, body })
+}
+
+fn unreachable(error: reqwest::Error) -> SfuError {
+    if tls::is_certificate_refusal(&error) {
+        return SfuError::Certificate;
+    }
+    // The address is in the ticket; the log needs only what happened.
+    let mut text = error.without_url().to_string();
+    text.truncate(200);
+    SfuError::Unreachable(text)
+}

@@ -1,0 +1,258 @@
+//! Playing over plain WHEP: one connection for each stream.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use incamera_types::MediaKind;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::publish::pause_or_never;
+use super::session::{Opened, Opening, Session};
+use super::{PlayCommand, Shared};
+use crate::peer::{PeerPlan, Player, PlayerHandle, Retransmission, media_lines};
+use crate::supervise::{Next, Supervisor};
+use crate::ticket::{self, PlayEndpoint};
+use crate::{AudioWant, Direction, SfuError, StreamId, VideoWant, Want};
+
+/// Connections at once: more is for slots or an SFU with many streams on one connection.
+const MAX_CONNECTIONS: usize = 16;
+
+/// A stream that nobody publishes yet is looked for at least this often.
+const LONGEST_ABSENCE: Duration = Duration::from_millis(1_000);
+
+/// The connection of one stream.
+struct Connection {
+    lines: Lines,
+    commands: mpsc::Sender<StreamCommand>,
+    task: JoinHandle<()>,
+}
+
+/// Which m-lines a stream needs; another choice is another connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Lines {
+    audio: bool,
+    video: bool,
+}
+
+impl Lines {
+    fn of(want: &Want) -> Self {
+        Self { audio: want.audio == AudioWant::Play, video: want.video != VideoWant::Skip }
+    }
+
+    fn any(self) -> bool {
+        self.audio || self.video
+    }
+}
+
+enum StreamCommand {
+    AskKeyFrame,
+    Restart,
+    End { done: oneshot::Sender<()> },
+}
+
+pub(super) struct PlayDriver {
+    shared: Arc<Shared>,
+    commands: mpsc::Receiver<PlayCommand>,
+    connections: HashMap<StreamId, Connection>,
+}
+
+impl PlayDriver {
+    pub(super) fn new(shared: Arc<Shared>, commands: mpsc::Receiver<PlayCommand>) -> Self {
+        Self { shared, commands, connections: HashMap::new() }
+    }
+
+    pub(super) async fn run(mut self) {
+        while let Some(command) = self.commands.recv().await {
+            match command {
+                PlayCommand::Subscribe { wants, done } => drop(done.send(self.subscribe(&wants))),
+                PlayCommand::AskKeyFrame(stream) => {
+                    if let Some(connection) = self.connections.get(&stream) {
+                        drop(connection.commands.try_send(StreamCommand::AskKeyFrame));
+                    }
+                }
+                PlayCommand::Restart => {
+                    for connection in self.connections.values() {
+                        drop(connection.commands.try_send(StreamCommand::Restart));
+                    }
+                }
+                PlayCommand::Close { done } => {
+                    let ending: Vec<_> =
+                        self.connections.drain().map(|(_, connection)| end(&connection)).collect();
+                    for ended in ending {
+                        drop(ended.await);
+                    }
+                    done.send(()).ok();
+                    return;
+                }
+            }
+        }
+        for connection in self.connections.values() {
+            connection.task.abort();
+        }
+    }
+
+    fn subscribe(&mut self, wants: &[Want]) -> Result<(), SfuError> {
+        let wanted: HashMap<_, _> = wants
+            .iter()
+            .map(|want| (&want.stream, Lines::of(want)))
+            .filter(|(_, lines)| lines.any())
+            .collect();
+        self.connections.retain(|stream, connection| {
+            let kept = wanted.get(stream) == Some(&connection.lines);
+            if !kept {
+                drop(end(connection));
+            }
+            kept
+        });
+        for (stream, lines) in wanted {
+            if self.connections.contains_key(stream) {
+                continue;
+            }
+            if self.connections.len() >= MAX_CONNECTIONS {
+                return Err(SfuError::TooManyStreams(MAX_CONNECTIONS as u8));
+            }
+            let (commands, receiver) = mpsc::channel(super::COMMAND_QUEUE);
+            let player = StreamPlayer { shared: Arc::clone(&self.shared), stream: stream.clone(), lines };
+            let task = tokio::spawn(player.run(receiver));
+            self.connections.insert(stream.clone(), Connection { lines, commands, task });
+        }
+        Ok(())
+    }
+}
+
+fn end(connection: &Connection) -> oneshot::Receiver<()> {
+    let (done, ended) = oneshot::channel();
+    if connection.commands.try_send(StreamCommand::End { done }).is_err() {
+        connection.task.abort();
+    }
+    ended
+}
+
+/// Keeps one stream's connection up.
+struct StreamPlayer {
+    shared: Arc<Shared>,
+    stream: StreamId,
+    lines: Lines,
+}
+
+impl StreamPlayer {
+    async fn run(self, mut commands: mpsc::Receiver<StreamCommand>) {
+        let mut supervisor = Supervisor::new(Direction::Play, self.shared.sink.clone(), None);
+        loop {
+            let mut changes = self.shared.changes();
+            let attempt = tokio::select! {
+                attempt = self.connect() => attempt,
+                command = commands.recv() => match command {
+                    Some(StreamCommand::AskKeyFrame | StreamCommand::Restart) => continue,
+                    other => return finish(other),
+                },
+            };
+            let pause = match attempt {
+                Ok((mut player, session)) => {
+                    supervisor.connected().await;
+                    let handle = player.handle();
+                    let stop = tokio::select! {
+                        why = player.run() => Ok(why),
+                        command = self.take(&mut commands, &handle) => Err(command),
+                    };
+                    player.close().await;
+                    match stop {
+                        Ok(why) => {
+                            tokio::spawn(async move { session.end().await });
+                            Some(supervisor.lost(why).await)
+                        }
+                        Err(Some(StreamCommand::Restart)) => {
+                            session.end().await;
+                            Some(supervisor.lost(crate::LossReason::Requested).await)
+                        }
+                        Err(command) => {
+                            session.end().await;
+                            return finish(command);
+                        }
+                    }
+                }
+                // Nobody publishes it yet, or no longer: 404, or 409 of servers that know it will come.
+                Err(SfuError::Refused(404 | 409)) => Some(supervisor.not_there_yet().min(LONGEST_ABSENCE)),
+                Err(error) => match supervisor.failed(error).await {
+                    Next::Pause(pause) => Some(pause),
+                    Next::WaitForChange => None,
+                },
+            };
+            tokio::select! {
+                () = pause_or_never(pause) => {}
+                Ok(()) = changes.changed() => {}
+                command = commands.recv() => match command {
+                    Some(StreamCommand::AskKeyFrame | StreamCommand::Restart) => {}
+                    other => return finish(other),
+                },
+            }
+        }
+    }
+
+    /// Takes commands until one ends the connection.
+    async fn take(
+        &self,
+        commands: &mut mpsc::Receiver<StreamCommand>,
+        handle: &PlayerHandle,
+    ) -> Option<StreamCommand> {
+        loop {
+            match commands.recv().await {
+                Some(StreamCommand::AskKeyFrame) => handle.ask_key_frame(&self.stream),
+                other => return other,
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<(Player, Session), SfuError> {
+        let ticket = self.shared.ticket();
+        let settings = &self.shared.settings;
+        let PlayEndpoint::PerStream(template) = ticket::play_endpoint(&ticket, settings)? else {
+            return Err(SfuError::Address("no address for single streams in the new ticket"));
+        };
+        let endpoint = ticket::stream_endpoint(&template, &self.stream, settings)?;
+        let mut plan = PeerPlan {
+            direction: Direction::Play,
+            settings: settings.clone(),
+            server_host: endpoint.url.host_str().unwrap_or_default().to_owned(),
+            ice_servers: ticket.ice_servers.clone(),
+            retransmission: Retransmission::Rtx,
+        };
+        let player = self.player(&plan).await?;
+        let opening = Opening { endpoint, bearer: ticket.bearer.clone(), settings };
+        let (mut player, session) = match opening.open(player.signalling()).await? {
+            Opened::Session(session) => (player, session),
+            Opened::CounterOffer { mut session, offer } => {
+                plan.ice_servers.extend(session.ice_servers());
+                // The server's own lines are taken as they come.
+                let player = Player::new(&plan, self.shared.sink.clone(), self.shared.clock).await?;
+                session.answer(player.signalling(), &offer).await?;
+                (player, session)
+            }
+        };
+        for line in media_lines(&session.agreed) {
+            player.handle().bind(&line.mid, Some(self.stream.clone()));
+        }
+        match player.connected().await {
+            Ok(()) => Ok((player, session)),
+            Err(error) => {
+                session.end().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn player(&self, plan: &PeerPlan) -> Result<Player, SfuError> {
+        let player = Player::new(plan, self.shared.sink.clone(), self.shared.clock).await?;
+        player.add_lines(MediaKind::Audio, u8::from(self.lines.audio)).await?;
+        player.add_lines(MediaKind::Video, u8::from(self.lines.video)).await?;
+        Ok(player)
+    }
+}
+
+fn finish(command: Option<StreamCommand>) {
+    if let Some(StreamCommand::End { done }) = command {
+        done.send(()).ok();
+    }
+}
