@@ -52,8 +52,10 @@ fn a_welcome_leaves_only_after_its_commit_won() {
 fn one_hundred_people_join_at_once_in_two_commits() {
     let mut room = Room::of(2, 4);
     let entries = room.log.len();
+    let seals = room.peers[0].machine.hpke_seals();
     room.join_many(100);
     room.settle();
+    assert_eq!(room.peers[0].machine.hpke_seals() - seals, 100, "one for each Welcome, none for a path");
     assert_eq!(room.log.len() - entries, 2, "the first at once, the others together");
     room.assert_agreement();
     assert_eq!(room.peers[0].machine.roster().len(), 102);

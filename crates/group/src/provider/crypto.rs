@@ -196,6 +196,7 @@ impl OpenMlsCrypto for RingCrypto {
         ptxt: &[u8],
     ) -> Result<HpkeCiphertext, CryptoError> {
         require_hpke(&config)?;
+        self.hpke_seals.fetch_add(1, Ordering::Relaxed);
         let (enc, context) =
             public_key(pk_r)?.send(&self.ephemeral()?, info).map_err(|_| CryptoError::HpkeEncryptionError)?;
         let ciphertext = context.seal(aad, ptxt).map_err(|_| CryptoError::HpkeEncryptionError)?;
