@@ -18,8 +18,8 @@ pub use verdict::{ParticipantReport, Problem, ReceivedReport, Verdict};
 
 /// First names of the participants, in the order in which they join.
 const NAMES: [&str; 16] = [
-    "Ada", "Ben", "Chloe", "Dai", "Edith", "Femi", "Grace", "Hugo", "Ines", "Jun", "Kofi", "Lena", "Mara", "Noor",
-    "Omar", "Pia",
+    "Ada", "Ben", "Chloe", "Dai", "Edith", "Femi", "Grace", "Hugo", "Ines", "Jun", "Kofi", "Lena", "Mara",
+    "Noor", "Omar", "Pia",
 ];
 
 /// How long everybody has to be in the meeting and see everybody else.

@@ -4,3 +4,5 @@
 //! Nothing here is linked into the product. The programs in `src/bin/` are reached through `./dev`.
 
 pub mod check;
+pub mod demo;
+pub mod measure;

@@ -1,1 +1,53 @@
-//! Placeholder.
+//! The meeting client: the one API that edges (command line, desktop app) use. Commands go in, events come out.
+//!
+//! **Shell.** Drives [`incamera_meeting::MeetingMachine`] with the relay connection, an SFU, codecs and devices;
+//! no rule of the meeting lives here.
+//!
+//! Read first: [`Meeting`] (host or join), [`Command`] and [`Event`] (everything that goes in and out),
+//! [`MediaOptions`] (what is sent and where what is received goes), [`Reception`] (what an edge does with it).
+//!
+//! Threads: one loop on the async runtime (`driver`), capture threads that encode, one thread that seals
+//! (`outgoing`), one that opens and decodes pictures, one that plays sound (`incoming`).
+//!
+//! What does not belong here: rules and wire formats (`meeting`), windows and files (edges).
+
+#[cfg(all(feature = "danger-sabotage", not(debug_assertions)))]
+compile_error!("danger-sabotage spoils meetings on purpose and must not be in a release build");
+
+mod clock;
+mod command;
+mod driver;
+mod entropy;
+mod error;
+mod event;
+mod host;
+mod incoming;
+mod options;
+mod outgoing;
+mod process;
+mod reach;
+mod reception;
+mod running;
+#[cfg(feature = "danger-sabotage")]
+mod sabotage;
+mod statistics;
+
+/// The devices that edges choose from.
+pub use incamera_devices as devices;
+/// Pictures, as edges receive them.
+pub use incamera_media as media;
+/// The meeting's own commands, events and codes.
+pub use incamera_meeting as meeting;
+pub use incamera_types::{Blame, Fault, Invite, InviteError, MemberId, Mono, Pii, Retry};
+
+pub use command::{Command, PictureWant};
+pub use error::ClientError;
+pub use event::{Direction, Event, LocalEvent, Problem, Source};
+pub use options::{HostOptions, JoinOptions, MediaOptions, RelayPlace, SfuChoice};
+pub use outgoing::Switch;
+pub use reach::{Reach, Scope};
+pub use reception::{DecodedPicture, DecodedSound, FrameFacts, Reception, Remote, SentFrame};
+pub use running::{EventStream, Meeting};
+#[cfg(feature = "danger-sabotage")]
+use sabotage::Sabotage;
+pub use statistics::{ReceivedStatistics, SentStatistics, Statistics};

@@ -63,6 +63,9 @@ impl FrameRate {
     /// Audio blocks of 20 ms.
     pub const AUDIO_BLOCKS: Self = Self::whole(NonZeroU32::new(50).unwrap());
 
+    /// 30 pictures per second.
+    pub const VIDEO_30: Self = Self::whole(NonZeroU32::new(30).unwrap());
+
     /// `numerator / denominator` per second; `None` outside of 1 to 240 per second.
     #[must_use]
     pub fn new(numerator: u32, denominator: u32) -> Option<Self> {

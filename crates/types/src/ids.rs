@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Leaves that a group may have: KIDs hold 10 bits of leaf index (wire.md §2).
 pub const MAX_LEAVES: u32 = 1_024;
@@ -22,8 +23,25 @@ impl fmt::Debug for RoomId {
 
 /// A member of a group: the first 16 bytes of SHA-256 over its leaf signature key and the epoch in which
 /// it was added, so that a re-used leaf index is never taken for the same member (wire.md §1).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+///
+/// Serialises as 32 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(pub [u8; 16]);
+
+impl Serialize for MemberId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:032x}", u128::from_be_bytes(self.0)))
+    }
+}
+
+impl<'de> Deserialize<'de> for MemberId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let number = (text.len() == 32).then(|| u128::from_str_radix(&text, 16).ok()).flatten();
+        let bytes = number.ok_or_else(|| D::Error::custom("a member id has 32 hexadecimal digits"))?;
+        Ok(Self(bytes.to_be_bytes()))
+    }
+}
 
 impl fmt::Debug for MemberId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,9 @@
 //! `./dev demo`: holds a real meeting of several processes on this computer and judges it.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that reports to the person who ran it")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program that reports to the person who ran it"
+)]
 
 use std::process::ExitCode;
 use std::time::Duration;

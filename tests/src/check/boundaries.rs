@@ -9,8 +9,17 @@ use super::{Finding, Repository};
 
 /// Names that a sans-IO crate has no business with; time, randomness and bytes are handed to it.
 const OUTSIDE_WORLD: [&str; 11] = [
-    "std::fs", "std::net", "std::thread", "std::process", "std::env", "std::io::", "Instant::now", "SystemTime",
-    "SystemRandom", "OsRng", "tokio",
+    "std::fs",
+    "std::net",
+    "std::thread",
+    "std::process",
+    "std::env",
+    "std::io::",
+    "Instant::now",
+    "SystemTime",
+    "SystemRandom",
+    "OsRng",
+    "tokio",
 ];
 
 #[derive(Deserialize)]

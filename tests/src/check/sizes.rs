@@ -36,7 +36,8 @@ fn long_functions(path: &str, lines: &[&str]) -> Vec<Finding> {
 
 fn begins_function(line: &str) -> bool {
     let code = line.trim_start();
-    let code = ["pub(crate) ", "pub(super) ", "pub "].iter().fold(code, |c, p| c.strip_prefix(p).unwrap_or(c));
+    let code =
+        ["pub(crate) ", "pub(super) ", "pub "].iter().fold(code, |c, p| c.strip_prefix(p).unwrap_or(c));
     let code = ["const ", "async ", "unsafe "].iter().fold(code, |c, p| c.strip_prefix(p).unwrap_or(c));
     code.starts_with("fn ") && !line.trim_end().ends_with(';') && !line.trim_end().ends_with('}')
 }

@@ -77,7 +77,8 @@ impl Participant {
             .stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|why| format!("{}: {why}", spawn.program.display()))?;
         if let (Some(mut stdin), Some(invite)) = (child.stdin.take(), &spawn.invite) {
-            writeln!(stdin, "{invite}").map_err(|why| format!("{} does not read its link: {why}", spawn.name))?;
+            writeln!(stdin, "{invite}")
+                .map_err(|why| format!("{} does not read its link: {why}", spawn.name))?;
         }
         let stdout = child.stdout.take().ok_or("no standard output")?;
         let (said, lines) = channel();

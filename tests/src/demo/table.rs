@@ -27,7 +27,10 @@ impl Table {
             eprint!("\x1b[{}A\x1b[J", self.lines);
         }
         let rows: Vec<String> = people.iter().flat_map(rows_of).collect();
-        eprintln!("{:<8} {:<26} {:>5}  from     {:>4} {:>7} {:>6} {:>8} {:>8}", "who", "room code", "epoch", "fps", "kbit/s", "lost", "latency", "unopened");
+        eprintln!(
+            "{:<8} {:<26} {:>5}  from     {:>4} {:>7} {:>6} {:>8} {:>8}",
+            "who", "room code", "epoch", "fps", "kbit/s", "lost", "latency", "unopened"
+        );
         for row in &rows {
             eprintln!("{row}");
         }

@@ -163,7 +163,9 @@ fn judge(at: &str, report: &ReceivedReport) -> Vec<Problem> {
     let share = |part: usize, whole: usize| part as f64 / (whole.max(1)) as f64;
     let sent_ms = report.video_frames_sent as f64 * 1000.0 / 30.0;
     let mut wrong = Vec::new();
-    if report.video_frames_sent == 0 || share(report.video_frames_opened, report.video_frames_sent) < PICTURES_SHARE {
+    if report.video_frames_sent == 0
+        || share(report.video_frames_opened, report.video_frames_sent) < PICTURES_SHARE
+    {
         let (opened, sent) = (report.video_frames_opened, report.video_frames_sent);
         wrong.push(format!("only {opened} of {sent} pictures could be opened and decoded"));
     } else if share(report.pictures_moving, report.video_frames_opened) < MOVING_SHARE {

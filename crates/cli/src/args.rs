@@ -1,0 +1,156 @@
+//! The command line: parsing, help and ranges come from this one table.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Hold and join meetings whose media no server can open.
+#[derive(Parser)]
+#[command(name = "incamera-cli", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    /// Write more of what happens to standard error; names, links and keys never appear there
+    #[arg(long, global = true)]
+    pub(crate) verbose: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 went well, 2 wrong use, 10 bad link, 11 relay unreachable, 12 not admitted, \
+13 removed, 14 SFU failed, 15 media could not be opened, 16 device or file failed, 17 meeting lost, 18 output could \
+not be written, 70 a defect of this program";
+
+/// What to do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Start a meeting on this computer, or on a relay, and print its invite
+    Host(Host),
+    /// Join a meeting by its invite
+    Join(Join),
+    /// Let somebody in who waits in the lobby of a meeting hosted on this computer
+    Admit(Decision),
+    /// Turn somebody away who waits in the lobby
+    Deny(Decision),
+    /// Remove a participant from a meeting hosted on this computer
+    Remove(Decision),
+    /// Lock a meeting hosted on this computer: nobody new gets in
+    Lock(Lock),
+    /// Show the participants and who waits
+    Show(Which),
+}
+
+/// `host`
+#[derive(Args)]
+pub(crate) struct Host {
+    /// Address and port where the relay and SFU of this meeting listen. Without it: every network of this
+    /// computer, a free port
+    #[arg(long, value_name = "ADDR", conflicts_with = "relay")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+    /// Hold the meeting on this relay instead of on this computer, such as meet.court.example
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) relay: Option<String>,
+    /// Token that the relay asks for before it makes a room; read from standard input with -
+    #[arg(long, value_name = "TOKEN|-", requires = "relay")]
+    pub(crate) create_token: Option<String>,
+    /// Media server: embedded, janus:ws://HOST:PORT[/?room=N&pin=P], or whip:https://HOST/PATH[,whep=URL][,token=T]
+    #[arg(long, default_value = "embedded", value_name = "SFU", conflicts_with = "relay")]
+    pub(crate) sfu: String,
+    /// Everybody waits until admitted; without it the link is enough
+    #[arg(long)]
+    pub(crate) lobby: bool,
+    /// Title of the meeting, seen by those who are admitted
+    #[arg(long, default_value = "Meeting")]
+    pub(crate) title: String,
+    /// Seconds of silence after which a participant's media stops (10 to 120)
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(10..=120), value_name = "S")]
+    pub(crate) media_deadline: u16,
+    /// Seconds of silence after which a participant is removed (20 to 600)
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u16).range(20..=600), value_name = "S")]
+    pub(crate) removal_deadline: u16,
+    #[command(flatten)]
+    pub(crate) take_part: TakePart,
+}
+
+/// `join`
+#[derive(Args)]
+pub(crate) struct Join {
+    /// The invite, or - to read it from standard input (then it is in no process list and no shell history)
+    #[arg(value_name = "LINK|-")]
+    pub(crate) link: String,
+    #[command(flatten)]
+    pub(crate) take_part: TakePart,
+}
+
+/// What a participant sends, keeps and prints; the same for `host` and `join`.
+#[derive(Args)]
+pub(crate) struct TakePart {
+    /// Name shown to the others
+    #[arg(long, default_value_t = default_name())]
+    pub(crate) name: String,
+    /// What is heard of you: mic, tone, silence, or a WAV file, which is sent as it is, without voice processing
+    #[arg(long, default_value = "mic", value_name = "mic|tone|silence|FILE.wav")]
+    pub(crate) audio: String,
+    /// What is seen of you: pattern, none, a Y4M file, or - for Y4M from standard input
+    #[arg(long, default_value = "none", value_name = "pattern|none|FILE.y4m|-")]
+    pub(crate) video: String,
+    /// Size of the pattern
+    #[arg(long, default_value = "640x360", value_name = "WxH")]
+    pub(crate) pattern_size: String,
+    /// Bit rate of the largest picture
+    #[arg(long, default_value_t = 800, value_parser = clap::value_parser!(u32).range(50..=20_000), value_name = "KBIT/S")]
+    pub(crate) video_kbps: u32,
+    /// Sizes of the picture that are sent at once, so that everybody receives the one that fits (1 to 3)
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub(crate) layers: u8,
+    /// Which size of the others' pictures to receive: high, medium or low
+    #[arg(long, default_value = "high", value_parser = ["high", "medium", "low"])]
+    pub(crate) want: String,
+    /// Play the others on the default speaker
+    #[arg(long)]
+    pub(crate) play: bool,
+    /// Folder for what is received: for each sender a WAV, a Y4M and frames.jsonl
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Folder for frames.jsonl of each sender and sent.jsonl alone, without sound and picture
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    pub(crate) frame_log: Option<PathBuf>,
+    /// Leave after this many seconds in the meeting; without it: when interrupted
+    #[arg(long, value_name = "N")]
+    pub(crate) seconds: Option<u64>,
+    /// One JSON object a line on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Address of this computer to use for media, such as 127.0.0.1; without it: what the SFU is reached by
+    #[arg(long, value_name = "IP")]
+    pub(crate) bind: Option<std::net::IpAddr>,
+}
+
+/// `admit`, `deny`, `remove`
+#[derive(Args)]
+pub(crate) struct Decision {
+    /// Name or id as `show` prints it
+    pub(crate) who: String,
+    #[command(flatten)]
+    pub(crate) meeting: Which,
+}
+
+/// `lock`
+#[derive(Args)]
+pub(crate) struct Lock {
+    /// Unlock instead
+    #[arg(long)]
+    pub(crate) off: bool,
+    #[command(flatten)]
+    pub(crate) meeting: Which,
+}
+
+/// Which of the meetings hosted on this computer.
+#[derive(Args)]
+pub(crate) struct Which {
+    /// Process id of the hosting `incamera-cli`; not needed while there is only one
+    #[arg(long, value_name = "PID")]
+    pub(crate) host: Option<u32>,
+}
+
+fn default_name() -> String {
+    std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "Guest".to_owned())
+}

@@ -1,0 +1,156 @@
+//! The owner-only socket through which `admit`, `deny`, `remove`, `lock` and `show` reach a hosted meeting.
+//!
+//! One request and one answer, a JSON object a line each. The socket lies in a folder that only its owner may
+//! enter, and the other end's user id is checked besides.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot};
+
+/// Longest request or answer line: a roster of a full room fits.
+const MAX_LINE: u64 = 512 * 1024;
+
+/// What can be asked of a hosted meeting.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub(crate) enum Request {
+    /// Let somebody in who waits.
+    Admit { who: String },
+    /// Turn somebody away who waits.
+    Deny { who: String },
+    /// Remove a participant.
+    Remove { who: String },
+    /// Let nobody new in.
+    Lock,
+    /// Let people in again.
+    Unlock,
+    /// Who is there and who waits.
+    Show,
+}
+
+/// What the meeting answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    /// Whether it was done.
+    pub(crate) ok: bool,
+    /// What was done, or why not, in plain words; a line for each person for `show`.
+    pub(crate) text: String,
+}
+
+/// A request with the way to answer it.
+pub(crate) type Asked = (Request, oneshot::Sender<Answer>);
+
+/// The socket of this process; the file goes when it is dropped.
+pub(crate) struct ControlSocket {
+    path: PathBuf,
+}
+
+impl ControlSocket {
+    /// Opens the socket and hands every request to `asked`.
+    pub(crate) fn open(asked: mpsc::Sender<Asked>) -> io::Result<Self> {
+        let folder = folder()?;
+        let path = folder.join(format!("host-{}.sock", std::process::id()));
+        // Left behind by a process that was killed and had the same id.
+        let _ = fs::remove_file(&path);
+        let listener = UnixListener::bind(&path)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        tokio::spawn(serve(listener, asked));
+        Ok(Self { path })
+    }
+}
+
+impl Drop for ControlSocket {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+async fn serve(listener: UnixListener, asked: mpsc::Sender<Asked>) {
+    let owner = rustix::process::getuid().as_raw();
+    while let Ok((stream, _)) = listener.accept().await {
+        let same_user = stream.peer_cred().is_ok_and(|peer| peer.uid() == owner);
+        if same_user {
+            tokio::spawn(answer(stream, asked.clone()));
+        }
+    }
+}
+
+async fn answer(stream: UnixStream, asked: mpsc::Sender<Asked>) -> io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(read.take(MAX_LINE)).read_line(&mut line).await?;
+    let answer = match serde_json::from_str::<Request>(&line) {
+        Ok(request) => {
+            let (reply, replied) = oneshot::channel();
+            let gone = || Answer { ok: false, text: "The meeting is over.".to_owned() };
+            match asked.send((request, reply)).await {
+                Ok(()) => replied.await.unwrap_or_else(|_| gone()),
+                Err(_) => gone(),
+            }
+        }
+        Err(_) => Answer { ok: false, text: "This request is of another version of the program.".to_owned() },
+    };
+    let mut text = serde_json::to_vec(&answer)?;
+    text.push(b'\n');
+    write.write_all(&text).await
+}
+
+/// Asks the meeting hosted by process `host`, or the only one there is.
+pub(crate) async fn ask(host: Option<u32>, request: &Request) -> io::Result<Answer> {
+    let stream = connect(host).await?;
+    let (read, mut write) = stream.into_split();
+    let mut text = serde_json::to_vec(request)?;
+    text.push(b'\n');
+    write.write_all(&text).await?;
+    let mut line = String::new();
+    BufReader::new(read.take(MAX_LINE)).read_line(&mut line).await?;
+    serde_json::from_str(&line).map_err(io::Error::from)
+}
+
+async fn connect(host: Option<u32>) -> io::Result<UnixStream> {
+    let folder = folder()?;
+    if let Some(pid) = host {
+        return UnixStream::connect(folder.join(format!("host-{pid}.sock"))).await;
+    }
+    let mut found = Vec::new();
+    for path in sockets(&folder)? {
+        match UnixStream::connect(&path).await {
+            Ok(stream) => found.push(stream),
+            // Nobody listens: the process that made it was killed.
+            Err(_) => drop(fs::remove_file(&path)),
+        }
+    }
+    match (found.pop(), found.len()) {
+        (Some(stream), 0) => Ok(stream),
+        (None, _) => {
+            Err(io::Error::new(io::ErrorKind::NotFound, "no meeting is hosted by you on this computer"))
+        }
+        _ => Err(io::Error::other("several meetings are hosted by you here: say which with --host PID")),
+    }
+}
+
+fn sockets(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let paths = fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.path());
+    Ok(paths.filter(|path| path.extension().is_some_and(|end| end == "sock")).collect())
+}
+
+/// The folder of the sockets, made if need be; refused when somebody else could enter it.
+fn folder() -> io::Result<PathBuf> {
+    let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_dir());
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    let base = base.or(home).ok_or_else(|| io::Error::other("neither XDG_RUNTIME_DIR nor HOME is set"))?;
+    let folder = base.join("incamera");
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+    let found = fs::metadata(&folder)?;
+    if found.uid() != rustix::process::getuid().as_raw() || found.mode() & 0o077 != 0 {
+        let text = format!("{} is open to other users; close it with chmod 700", folder.display());
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+    }
+    Ok(folder)
+}

@@ -1,0 +1,161 @@
+//! What is printed while taking part: a JSON object a line, or a sentence a line.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use incamera_client::devices::SystemClock;
+use incamera_client::meeting::{Event as MeetingEvent, MeetingState, StopReason};
+use incamera_client::{Event, LocalEvent, Problem, Reach, Scope, Statistics};
+use serde_json::Value;
+
+/// How events are printed on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// Sentences for a person.
+    Sentences,
+    /// One JSON object a line, with the machine's monotonic time in `t_us`.
+    Json,
+}
+
+impl Style {
+    /// Prints one event. A closed pipe is no reason to leave a meeting.
+    pub(crate) fn event(self, event: &Event) {
+        match self {
+            Self::Json => json_line(serde_json::to_value(event).unwrap_or_default()),
+            Self::Sentences => {
+                if let Some(text) = sentence(event) {
+                    line(&text);
+                }
+            }
+        }
+    }
+
+    /// Prints what ends the program badly: as an event for programs, on standard error for people.
+    pub(crate) fn problem(self, problem: &Problem) {
+        match self {
+            Self::Json => self.event(&Event::Local(LocalEvent::Problem(problem.clone()))),
+            Self::Sentences => complain(problem),
+        }
+    }
+
+    /// Prints the last line.
+    pub(crate) fn ended(self, exit: u8, reason: Option<StopReason>) {
+        if self == Self::Json {
+            json_line(serde_json::json!({"event": "ended", "exit": exit, "reason": reason}));
+        }
+    }
+}
+
+/// `What happened. What to do. (code)` on standard error.
+pub(crate) fn complain(problem: &Problem) {
+    let what = capitalised(&problem.what);
+    // Nobody can be told when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "{what}. {} ({})", problem.advice, problem.code);
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+fn json_line(mut value: Value) {
+    if let Value::Object(fields) = &mut value {
+        fields.insert("t_us".to_owned(), SystemClock.now().as_micros().into());
+    }
+    line(&value.to_string());
+}
+
+/// One line on standard output.
+pub(crate) fn line(text: &str) {
+    let mut out = std::io::stdout().lock();
+    // A reader that went away does not end the meeting.
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+fn sentence(event: &Event) -> Option<String> {
+    match event {
+        Event::Meeting(event) => meeting_sentence(event),
+        Event::Local(event) => local_sentence(event),
+    }
+}
+
+fn meeting_sentence(event: &MeetingEvent) -> Option<String> {
+    Some(match event {
+        MeetingEvent::StateChanged { state } => match state {
+            MeetingState::Connecting => "Connecting to the meeting server…".to_owned(),
+            MeetingState::Knocking => "Waiting to be let in…".to_owned(),
+            MeetingState::Joining => "Let in; checking that this is the right room…".to_owned(),
+            MeetingState::InMeeting => "You are in the meeting.".to_owned(),
+            MeetingState::Stopped => return None,
+        },
+        MeetingEvent::Knocked { knock, name } => {
+            format!("{} asks to join (incamera-cli admit {})", name.reveal(), knock.0)
+        }
+        MeetingEvent::Joined { member } => format!("{} is in the meeting.", member.name.reveal()),
+        MeetingEvent::Left { name, .. } => format!("{} left.", name.reveal()),
+        MeetingEvent::Removed { name, .. } => format!("{} was removed.", name.reveal()),
+        MeetingEvent::Lost { member, silent_for } => {
+            format!("Connection to {member} lost for {} s.", silent_for.as_secs())
+        }
+        MeetingEvent::Returned { member } => format!("{member} is back."),
+        MeetingEvent::RoomCodeChanged { code } => {
+            format!("Room code: {code} — everybody should see the same.")
+        }
+        MeetingEvent::ChatReceived { line } => format!("{}: {}", line.name.reveal(), line.text.reveal()),
+        MeetingEvent::LinkDegraded { media_stops_in } => {
+            format!(
+                "Connection to the meeting server lost. You can talk for {} s more.",
+                media_stops_in.as_secs()
+            )
+        }
+        MeetingEvent::LinkRestored => "Connection to the meeting server restored.".to_owned(),
+        MeetingEvent::MediaStopped { .. } => "Nothing is sent or played at the moment.".to_owned(),
+        MeetingEvent::MediaStarted => "Sound and picture are on.".to_owned(),
+        MeetingEvent::Alarm { code, .. } => format!("{} {} ({})", code.meaning(), code.advice(), code.code()),
+        _ => return None,
+    })
+}
+
+fn local_sentence(event: &LocalEvent) -> Option<String> {
+    Some(match event {
+        LocalEvent::Hosting { link, reach } => {
+            let reach: Vec<String> = reach.iter().map(reach_sentence).collect();
+            format!("Invite: {link}\n{}", reach.join("\n"))
+        }
+        LocalEvent::FirstPicture { name, after_admission_ms, .. } => {
+            format!(
+                "First picture of {name} after {:.1} s.",
+                Duration::from_millis(*after_admission_ms).as_secs_f64()
+            )
+        }
+        LocalEvent::SfuLost { .. } => "Connection to the media server lost; connecting again…".to_owned(),
+        LocalEvent::SfuReconnected { .. } => "Connection to the media server restored.".to_owned(),
+        LocalEvent::Problem(problem) => {
+            format!("{}. {} ({})", capitalised(&problem.what), problem.advice, problem.code)
+        }
+        LocalEvent::Statistics(statistics) => return statistics_sentence(statistics),
+        LocalEvent::SfuConnected { .. } | LocalEvent::SourceEnded { .. } => return None,
+    })
+}
+
+fn reach_sentence(reach: &Reach) -> String {
+    let who = match reach.scope {
+        Scope::ThisComputer => "on this computer",
+        Scope::ThisNetwork => "in this network",
+        Scope::Internet => "on the internet",
+    };
+    match reach.address {
+        Some(address) if reach.reachable => format!("  People {who} can join: {address} answered."),
+        Some(address) => format!("  People {who} cannot join: {address} did not answer."),
+        None => format!("  People {who} cannot join: the meeting does not listen on an address for them."),
+    }
+}
+
+fn statistics_sentence(statistics: &Statistics) -> Option<String> {
+    let rows = statistics.received.iter().map(|row| {
+        let latency = row.latency_ms_p50.map_or_else(String::new, |ms| format!(", {ms:.0} ms"));
+        format!("{}: {:.0} pictures/s, {:.0} kbit/s{latency}", row.from, row.video_fps, row.kbps)
+    });
+    let rows: Vec<String> = rows.collect();
+    (!rows.is_empty()).then(|| format!("  {}", rows.join("   ")))
+}

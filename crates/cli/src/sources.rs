@@ -1,0 +1,68 @@
+//! Turns `--audio` and `--video` into sources.
+
+use std::path::Path;
+
+use incamera_client::devices::wav::WavSource;
+use incamera_client::devices::y4m::Y4mSource;
+use incamera_client::devices::{
+    AudioHost, AudioSink, AudioSource, DeviceChoice, DeviceError, FrameRate, Microphone, PatternSource,
+    SenderMark, SilenceSource, Speaker, ToneSource, VideoFormat, VideoSize, VideoSource,
+};
+
+/// What is heard of this participant.
+pub(crate) fn audio(choice: &str, name: &str) -> Result<Box<dyn AudioSource>, DeviceError> {
+    Ok(match choice {
+        "mic" => Box::new(Microphone::open(&AudioHost::open()?, &DeviceChoice::SystemDefault)?),
+        "tone" => Box::new(ToneSource::new(SenderMark::from_name(name))),
+        "silence" => Box::new(SilenceSource::new()),
+        file => Box::new(WavSource::open(Path::new(file))?),
+    })
+}
+
+/// What is seen of this participant; `None` for nothing.
+pub(crate) fn video(
+    choice: &str,
+    pattern_size: VideoSize,
+    name: &str,
+) -> Result<Option<Box<dyn VideoSource>>, DeviceError> {
+    Ok(match choice {
+        "none" => None,
+        "pattern" => {
+            let format = VideoFormat { size: pattern_size, rate: FrameRate::VIDEO_30 };
+            Some(Box::new(PatternSource::new(format, SenderMark::from_name(name))))
+        }
+        "-" => Some(Box::new(Y4mSource::standard_input()?)),
+        file => Some(Box::new(Y4mSource::open(Path::new(file))?)),
+    })
+}
+
+/// The default speaker.
+pub(crate) fn speaker() -> Result<Box<dyn AudioSink>, DeviceError> {
+    Ok(Box::new(Speaker::open(&AudioHost::open()?, &DeviceChoice::SystemDefault)?))
+}
+
+/// Reads `640x360`.
+pub(crate) fn size(text: &str) -> Option<VideoSize> {
+    let (width, height) = text.split_once('x')?;
+    VideoSize::new(width.parse().ok()?, height.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_two_numbers_in_range() {
+        assert!(size("640x360").is_some());
+        for bad in ["640", "640x", "x360", "0x0", "640x360x1", "-1x5", "100000x100000", "a x b"] {
+            assert!(size(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn missing_files_are_named_faults() {
+        assert!(matches!(audio("/nowhere/x.wav", "Ada"), Err(DeviceError::Open(_))));
+        let size = VideoSize::new(640, 360).unwrap();
+        assert!(matches!(video("/nowhere/x.y4m", size, "Ada"), Err(DeviceError::Open(_))));
+    }
+}

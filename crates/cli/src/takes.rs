@@ -1,0 +1,238 @@
+//! `--out` and `--frame-log`: what was received of each sender, and what was sent, in files.
+//!
+//! ```text
+//! DIR/sent.jsonl                     every frame that was sealed here
+//! DIR/<name>-<member>/name.txt       the sender's name as it is shown
+//! DIR/<name>-<member>/frames.jsonl   every frame that was opened and decoded
+//! DIR/<name>-<member>/audio.wav      its own sound, before the mix; silence where nothing came
+//! DIR/<name>-<member>/video.y4m      its picture at its top size; smaller layers scaled up
+//! ```
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use incamera_client::devices::wav::WavWriter;
+use incamera_client::devices::y4m::Y4mWriter;
+use incamera_client::devices::{DeviceError, FrameRate, PartFile, VideoFormat, VideoSize, read_frame_number};
+use incamera_client::media::picture::{I420View, Picture, Scaler};
+use incamera_client::{DecodedPicture, DecodedSound, FrameFacts, MemberId, Reception, Remote, SentFrame};
+use serde_json::{Value, json};
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// Sound, picture and frame log.
+    Everything,
+    /// The frame log alone.
+    FrameLog,
+}
+
+/// All files of one run.
+pub(crate) struct Takes {
+    folder: PathBuf,
+    keep: Keep,
+    sent: JsonLines,
+    senders: HashMap<MemberId, Take>,
+}
+
+impl Takes {
+    /// Makes the folder and the log of what is sent.
+    pub(crate) fn create(folder: &Path, keep: Keep) -> Result<Self, DeviceError> {
+        std::fs::create_dir_all(folder).map_err(|why| DeviceError::Open(why.kind()))?;
+        let sent = JsonLines::create(&folder.join("sent.jsonl"))?;
+        Ok(Self { folder: folder.to_owned(), keep, sent, senders: HashMap::new() })
+    }
+
+    fn take(&mut self, remote: &Remote) -> Result<&mut Take, DeviceError> {
+        match self.senders.entry(remote.member) {
+            std::collections::hash_map::Entry::Occupied(known) => Ok(known.into_mut()),
+            std::collections::hash_map::Entry::Vacant(new) => {
+                let folder = self.folder.join(folder_name(&remote.name, remote.member));
+                Ok(new.insert(Take::create(&folder, &remote.name, self.keep)?))
+            }
+        }
+    }
+}
+
+impl Reception for Takes {
+    fn sent(&mut self, frame: &SentFrame) -> Result<(), DeviceError> {
+        self.sent.write(&json!({
+            "kind": frame.context.kind(),
+            "context": frame.context,
+            "counter": frame.counter,
+            "captured_us": frame.captured.as_micros(),
+            "key_frame": frame.key_frame,
+            "bytes": frame.bytes,
+        }))
+    }
+
+    fn picture(&mut self, remote: &Remote, decoded: &DecodedPicture<'_>) -> Result<(), DeviceError> {
+        self.take(remote)?.picture(decoded)
+    }
+
+    fn sound(&mut self, remote: &Remote, decoded: &DecodedSound<'_>) -> Result<(), DeviceError> {
+        self.take(remote)?.sound(decoded)
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), DeviceError> {
+        let mut first_error = self.sent.finish();
+        for take in self.senders.into_values() {
+            first_error = first_error.and(take.finish());
+        }
+        first_error
+    }
+}
+
+/// The files of one sender.
+struct Take {
+    folder: PathBuf,
+    keep: Keep,
+    frames: JsonLines,
+    sound: Option<WavWriter>,
+    picture: Option<PictureFile>,
+}
+
+impl Take {
+    fn create(folder: &Path, name: &str, keep: Keep) -> Result<Self, DeviceError> {
+        std::fs::create_dir_all(folder).map_err(|why| DeviceError::Open(why.kind()))?;
+        let mut name_file = PartFile::create(&folder.join("name.txt"))?;
+        name_file.append(name.as_bytes())?;
+        name_file.finish()?;
+        let frames = JsonLines::create(&folder.join("frames.jsonl"))?;
+        Ok(Self { folder: folder.to_owned(), keep, frames, sound: None, picture: None })
+    }
+
+    fn picture(&mut self, decoded: &DecodedPicture<'_>) -> Result<(), DeviceError> {
+        let index = match self.keep {
+            Keep::FrameLog => None,
+            Keep::Everything => Some(self.write_picture(decoded)?),
+        };
+        let mut line = facts_line(&decoded.facts);
+        line["width"] = decoded.picture.width().into();
+        line["height"] = decoded.picture.height().into();
+        line["pattern"] = read_frame_number(&decoded.picture).into();
+        line["index"] = index.into();
+        self.frames.write(&line)
+    }
+
+    /// The position of the picture in the file.
+    fn write_picture(&mut self, decoded: &DecodedPicture<'_>) -> Result<u64, DeviceError> {
+        if self.picture.is_none() {
+            let (width, height) = decoded.top_size;
+            let size = VideoSize::new(width, height).ok_or(DeviceError::PictureSize)?;
+            self.picture = Some(PictureFile::create(&self.folder.join("video.y4m"), size)?);
+        }
+        self.picture.as_mut().map_or(Ok(0), |file| file.write(&decoded.picture))
+    }
+
+    fn sound(&mut self, decoded: &DecodedSound<'_>) -> Result<(), DeviceError> {
+        if self.keep == Keep::Everything {
+            let file = match &mut self.sound {
+                Some(file) => file,
+                none => none.insert(WavWriter::create(&self.folder.join("audio.wav"))?),
+            };
+            for _ in 0..decoded.missing_before {
+                file.write(&SILENCE)?;
+            }
+            file.write(decoded.samples)?;
+        }
+        self.frames.write(&facts_line(&decoded.facts))
+    }
+
+    fn finish(self) -> Result<(), DeviceError> {
+        let frames = self.frames.finish();
+        let sound = self.sound.map_or(Ok(()), WavWriter::finish);
+        let picture = self.picture.map_or(Ok(()), |file| file.writer.finish());
+        frames.and(sound).and(picture)
+    }
+}
+
+/// A Y4M file of one size, whatever layer comes.
+struct PictureFile {
+    writer: Y4mWriter,
+    size: VideoSize,
+    scaler: Scaler,
+    scaled: Picture,
+    written: u64,
+}
+
+impl PictureFile {
+    fn create(path: &Path, size: VideoSize) -> Result<Self, DeviceError> {
+        let format = VideoFormat { size, rate: FrameRate::VIDEO_30 };
+        let writer = Y4mWriter::create(path, format)?;
+        Ok(Self { writer, size, scaler: Scaler::new(), scaled: Picture::default(), written: 0 })
+    }
+
+    fn write(&mut self, picture: &I420View<'_>) -> Result<u64, DeviceError> {
+        let (width, height) = (self.size.width(), self.size.height());
+        if (picture.width(), picture.height()) == (width, height) {
+            self.writer.write(picture)?;
+        } else {
+            let scaled = self.scaler.scale(picture, width, height, &mut self.scaled);
+            scaled.map_err(|_| DeviceError::PictureSize)?;
+            self.writer.write(&self.scaled.view())?;
+        }
+        self.written += 1;
+        Ok(self.written - 1)
+    }
+}
+
+/// What is logged of every frame; times in microseconds of the machine's monotonic clock.
+fn facts_line(facts: &FrameFacts) -> Value {
+    json!({
+        "kind": facts.context.kind(),
+        "layer": facts.context,
+        "epoch": facts.epoch_bits,
+        "counter": facts.counter,
+        "captured_us": facts.captured.as_micros(),
+        "arrived_us": facts.arrived.as_micros(),
+        "opened_us": facts.opened.as_micros(),
+        "decoded_us": facts.decoded.as_micros(),
+    })
+}
+
+/// 20 ms of nothing.
+const SILENCE: [i16; 960] = [0; 960];
+
+/// A file of one JSON object a line.
+struct JsonLines {
+    file: PartFile,
+    line: Vec<u8>,
+}
+
+impl JsonLines {
+    fn create(path: &Path) -> Result<Self, DeviceError> {
+        Ok(Self { file: PartFile::create(path)?, line: Vec::new() })
+    }
+
+    fn write(&mut self, value: &Value) -> Result<(), DeviceError> {
+        self.line.clear();
+        // Writing into memory cannot fail.
+        let _ = writeln!(self.line, "{value}");
+        self.file.append(&self.line)
+    }
+
+    fn finish(self) -> Result<(), DeviceError> {
+        self.file.finish()
+    }
+}
+
+/// A folder name that is safe on every file system, whatever the participant is called.
+fn folder_name(name: &str, member: MemberId) -> String {
+    let safe: String = name.chars().filter(|c| c.is_ascii_alphanumeric()).take(32).collect();
+    if safe.is_empty() { member.to_string() } else { format!("{safe}-{member}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_names_become_safe_folders() {
+        let member = MemberId([1; 16]);
+        assert_eq!(folder_name("../../etc/passwd", member), "etcpasswd-01010101");
+        assert_eq!(folder_name("\u{202e}", member), "01010101");
+        assert!(folder_name(&"a".repeat(10_000), member).len() < 64);
+    }
+}

@@ -1,0 +1,45 @@
+//! What an edge can ask of a running meeting.
+
+use incamera_types::MemberId;
+
+use crate::outgoing::Switch;
+
+/// Something that the user wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// A rule of the meeting: admit, deny, remove, lock, chat, leave, end.
+    Meeting(incamera_meeting::Command),
+    /// Mute or unmute.
+    Microphone(Switch),
+    /// Show a picture or not.
+    Camera(Switch),
+    /// How large a participant's picture is wanted.
+    Picture {
+        /// Whose.
+        member: MemberId,
+        /// How large.
+        want: PictureWant,
+    },
+}
+
+/// How large a picture is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PictureWant {
+    /// Fit for a tile of this many pixels.
+    Fit {
+        /// Width of the tile.
+        width: u16,
+        /// Height of the tile.
+        height: u16,
+    },
+    /// This layer, 0 being the largest.
+    Layer(u8),
+    /// Not at all: out of view.
+    Nothing,
+}
+
+impl From<incamera_meeting::Command> for Command {
+    fn from(command: incamera_meeting::Command) -> Self {
+        Self::Meeting(command)
+    }
+}

@@ -1,0 +1,250 @@
+//! The loop that joins the meeting's state machine to the relay, the SFU, the media threads and the user.
+
+mod link;
+mod people;
+mod publishing;
+mod reports;
+#[cfg(feature = "danger-sabotage")]
+mod spoiling;
+mod subscribing;
+
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use incamera_devices::DriverHandle;
+use incamera_meeting::{Event as MeetingEvent, Input, MeetingMachine, MeetingState, Output, Who};
+use incamera_transport::{RelayEvent, RelayHandle, SfuEvent, StreamId};
+use incamera_types::Mono;
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use crate::clock;
+use crate::command::Command;
+use crate::event::{Event, LocalEvent, Problem};
+use crate::incoming::{Inbound, IncomingHandle, IncomingReport, SoundStage};
+use crate::outgoing::{Flow, Outbound, SealingHandle};
+pub(crate) use link::RelayWatch;
+pub(crate) use people::People;
+pub(crate) use publishing::Publishing;
+pub(crate) use reports::StatisticsMeter;
+pub(crate) use subscribing::SfuLink;
+
+/// Figures are told this often.
+const STATISTICS_EVERY: Duration = Duration::from_secs(1);
+
+/// Longest time the loop sleeps when the machine has no deadline.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
+/// The threads that end with the meeting.
+pub(crate) struct MediaThreads {
+    pub(crate) playback: DriverHandle,
+    pub(crate) sealing: JoinHandle<()>,
+    pub(crate) opening: JoinHandle<()>,
+}
+
+impl MediaThreads {
+    fn join(self) {
+        for thread in [self.sealing, self.opening] {
+            // Reported when it happened.
+            let _ = thread.join();
+        }
+        drop(self.playback);
+    }
+}
+
+/// Everything the loop owns. Made by [`crate::Meeting`].
+pub(crate) struct MeetingDriver {
+    pub(crate) machine: MeetingMachine,
+    pub(crate) relay: RelayHandle,
+    pub(crate) relay_events: Receiver<RelayEvent>,
+    pub(crate) commands: UnboundedReceiver<Command>,
+    pub(crate) reports: UnboundedReceiver<IncomingReport>,
+    pub(crate) events: UnboundedSender<Event>,
+    pub(crate) incoming: IncomingHandle,
+    pub(crate) sealing: SealingHandle,
+    pub(crate) sound: SoundStage,
+    pub(crate) publishing: Publishing,
+    pub(crate) link: SfuLink,
+    pub(crate) people: People,
+    pub(crate) watch: RelayWatch,
+    pub(crate) meter: StatisticsMeter,
+    pub(crate) threads: MediaThreads,
+    pub(crate) is_over: bool,
+    #[cfg(feature = "danger-sabotage")]
+    pub(crate) sabotage: Option<crate::Sabotage>,
+}
+
+impl MeetingDriver {
+    /// Runs until the meeting is over for us.
+    pub(crate) async fn run(mut self) {
+        let mut statistics = interval(STATISTICS_EVERY);
+        statistics.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        self.drain();
+        while !self.is_over {
+            let deadline = self.machine.next_deadline().unwrap_or(Mono::from_micros(u64::MAX));
+            let sleep = deadline.since(clock::now().mono).min(LONGEST_SLEEP);
+            tokio::select! {
+                event = self.relay_events.recv() => match event {
+                    Some(event) => self.relay_event(event),
+                    None => self.relay_gone(),
+                },
+                Some(event) = self.link.next_event() => self.sfu_event(event),
+                command = self.commands.recv() => match command {
+                    Some(command) => self.command(command),
+                    // Every handle was dropped: nobody is interested any more.
+                    None => self.input(Input::Command(incamera_meeting::Command::Leave)),
+                },
+                Some(report) = self.reports.recv() => self.report(report),
+                _ = statistics.tick() => self.incoming.send(Inbound::Tallies),
+                () = sleep_until(Instant::now() + sleep) => self.input(Input::Tick),
+            }
+        }
+        self.shut_down().await;
+    }
+
+    fn tell(&self, event: impl Into<Event>) {
+        // Nobody listens any more: the meeting ends by the commands' channel.
+        let _ = self.events.send(event.into());
+    }
+
+    fn problem(&self, problem: Problem) {
+        self.tell(LocalEvent::Problem(problem));
+    }
+
+    fn input(&mut self, input: Input) {
+        if let Err(error) = self.machine.handle_input(clock::now(), input) {
+            self.problem(Problem::of(&error));
+        }
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.machine.poll_output() {
+            self.output(output);
+        }
+    }
+
+    fn output(&mut self, output: Output) {
+        match output {
+            Output::Send(message) => {
+                if let Err(why) = self.relay.send(message) {
+                    // The machine is told of the loss by the connection itself and asks again.
+                    tracing::debug!(code = incamera_types::Fault::code(&why), "a message was not sent");
+                }
+            }
+            Output::Reconnect => self.relay.reconnect(),
+            Output::InstallEpochKeys(keys) => self.sealing.send(Outbound::Keys(keys)),
+            Output::DropMember { member } => self.incoming.send(Inbound::DropMember(member)),
+            Output::HoldMember { member } => self.incoming.send(Inbound::HoldMember(member)),
+            Output::ReleaseMember { member } => self.incoming.send(Inbound::ReleaseMember(member)),
+            Output::UseTicket(ticket) => self.use_ticket(&ticket),
+            Output::StartMedia => self.flow(Flow::Open),
+            Output::StopMedia { .. } => self.flow(Flow::Stopped),
+            Output::ForceKeyFrames => self.publishing.force_key_frames(),
+            Output::Event(event) => self.meeting_event(event),
+        }
+    }
+
+    fn flow(&mut self, flow: Flow) {
+        self.sealing.send(Outbound::Flow(flow));
+        self.publishing.set_flow(flow);
+        self.start_capture();
+    }
+
+    fn meeting_event(&mut self, event: MeetingEvent) {
+        let now = clock::now().mono;
+        match &event {
+            MeetingEvent::StateChanged { state: MeetingState::Joining } => self.people.admitted(now),
+            MeetingEvent::StateChanged { state: MeetingState::Stopped } => self.is_over = true,
+            MeetingEvent::Joined { member } if member.who == Who::Other => {
+                let remote = self.people.joined(member, now);
+                #[cfg(feature = "danger-sabotage")]
+                self.spoil_key_of(&remote);
+                self.incoming.send(Inbound::Known(remote, None));
+            }
+            MeetingEvent::Left { member, .. } | MeetingEvent::Removed { member, .. } => {
+                self.people.left(*member);
+                self.update_subscriptions();
+            }
+            MeetingEvent::StreamsChanged { member, streams } => {
+                let top_size = people::top_size(streams);
+                if let Some(remote) = self.people.remote(*member) {
+                    self.incoming.send(Inbound::Known(remote, top_size));
+                }
+                let sfu_id = self
+                    .machine
+                    .streams_of(*member)
+                    .and_then(|streams| StreamId::parse(streams.sfu_id.reveal()));
+                self.people.announced(*member, sfu_id);
+                self.update_subscriptions();
+            }
+            _ => {}
+        }
+        let is_in = matches!(event, MeetingEvent::StateChanged { state: MeetingState::InMeeting });
+        self.tell(event);
+        if is_in {
+            self.announce();
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Meeting(command) => self.input(Input::Command(command)),
+            Command::Microphone(switch) => self.publishing.controls().set_microphone(switch),
+            Command::Camera(switch) => self.publishing.controls().set_camera(switch),
+            Command::Picture { member, want } => {
+                self.people.wants(member, want);
+                self.update_subscriptions();
+            }
+        }
+    }
+
+    fn relay_event(&mut self, event: RelayEvent) {
+        match event {
+            RelayEvent::Connected => {
+                self.watch.connected();
+                self.input(Input::RelayConnected);
+            }
+            RelayEvent::Message(message) => self.input(Input::Relay(message)),
+            RelayEvent::Lost { why } => {
+                if let Some(problem) = self.watch.lost(&why, clock::now().mono) {
+                    self.problem(problem);
+                }
+                self.input(Input::RelayLost);
+            }
+        }
+    }
+
+    /// The connection gave up for good.
+    fn relay_gone(&mut self) {
+        self.input(Input::Command(incamera_meeting::Command::Leave));
+        self.is_over = true;
+    }
+
+    fn sfu_event(&mut self, event: SfuEvent) {
+        match event {
+            SfuEvent::Received(frame) => self.incoming.send(Inbound::Frame(frame)),
+            SfuEvent::KeyFrameWanted { context } => {
+                self.publishing.key_frame_wanted(clock::now().mono, context)
+            }
+            SfuEvent::Bandwidth { target_bps } => self.publishing.bandwidth(clock::now().mono, target_bps),
+            SfuEvent::StreamsChanged { available } => {
+                self.people.available(available);
+                self.update_subscriptions();
+            }
+            SfuEvent::Reception { stream, lost, .. } => self.people.lost_packets(stream.as_ref(), lost),
+            other => self.connection_event(other),
+        }
+    }
+
+    /// Ends the threads in the order in which media flows, so that what had come is still decoded and kept.
+    async fn shut_down(mut self) {
+        self.publishing.stop();
+        self.link.close().await;
+        self.sealing.send(Outbound::Stop);
+        self.incoming.send(Inbound::Stop);
+        let threads = self.threads;
+        // A thread that panicked has reported it when it happened.
+        let _ = tokio::task::spawn_blocking(move || threads.join()).await;
+    }
+}

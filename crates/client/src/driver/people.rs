@@ -1,0 +1,134 @@
+//! What the driver must know of the others: names, their ids at the SFU, and which picture of each is wanted.
+
+use std::collections::HashMap;
+
+use incamera_meeting::{MemberView, StreamView};
+use incamera_transport::{AudioWant, RemoteStream, StreamId, VideoWant, Want};
+use incamera_types::{Context, MemberId, Mono};
+
+use crate::command::PictureWant;
+use crate::event::{LocalEvent, millis};
+use crate::reception::Remote;
+
+/// One other participant.
+struct Person {
+    name: String,
+    joined: Mono,
+    stream: Option<StreamId>,
+    want: PictureWant,
+    lost_packets: u64,
+}
+
+/// Everybody else.
+pub(crate) struct People {
+    people: HashMap<MemberId, Person>,
+    /// Streams that the SFU lists.
+    available: Vec<StreamId>,
+    default_want: PictureWant,
+    admitted: Option<Mono>,
+}
+
+impl People {
+    pub(crate) fn new(default_want: PictureWant) -> Self {
+        Self { people: HashMap::new(), available: Vec::new(), default_want, admitted: None }
+    }
+
+    /// We were let in.
+    pub(super) fn admitted(&mut self, now: Mono) {
+        self.admitted = Some(now);
+    }
+
+    pub(super) fn joined(&mut self, member: &MemberView, now: Mono) -> Remote {
+        let name = member.name.reveal().clone();
+        let person = Person {
+            name: name.clone(),
+            joined: now,
+            stream: None,
+            want: self.default_want,
+            lost_packets: 0,
+        };
+        self.people.insert(member.member, person);
+        Remote { member: member.member, name }
+    }
+
+    pub(super) fn left(&mut self, member: MemberId) {
+        self.people.remove(&member);
+    }
+
+    pub(super) fn remote(&self, member: MemberId) -> Option<Remote> {
+        self.people.get(&member).map(|person| Remote { member, name: person.name.clone() })
+    }
+
+    pub(super) fn name(&self, member: MemberId) -> Option<String> {
+        self.people.get(&member).map(|person| person.name.clone())
+    }
+
+    /// A member said under which id the SFU knows it: a hint.
+    pub(super) fn announced(&mut self, member: MemberId, stream: Option<StreamId>) {
+        if let Some(person) = self.people.get_mut(&member) {
+            person.stream = stream;
+        }
+    }
+
+    pub(super) fn available(&mut self, available: Vec<RemoteStream>) {
+        self.available = available.into_iter().map(|stream| stream.id).collect();
+    }
+
+    pub(super) fn wants(&mut self, member: MemberId, want: PictureWant) {
+        if let Some(person) = self.people.get_mut(&member) {
+            person.want = want;
+        }
+    }
+
+    pub(super) fn stream(&self, member: MemberId) -> Option<&StreamId> {
+        self.people.get(&member)?.stream.as_ref()
+    }
+
+    pub(super) fn lost_packets(&mut self, stream: Option<&StreamId>, lost: u32) {
+        let person =
+            self.people.values_mut().find(|person| stream.is_some() && person.stream.as_ref() == stream);
+        if let Some(person) = person {
+            person.lost_packets += u64::from(lost);
+        }
+    }
+
+    pub(super) fn lost_packets_of(&self, member: MemberId) -> u64 {
+        self.people.get(&member).map_or(0, |person| person.lost_packets)
+    }
+
+    /// Everything that is to be received: what the SFU lists and what members announced. A listed stream whose owner
+    /// is not known yet is received too: its frames say whose it is.
+    pub(super) fn wanted(&self) -> Vec<Want> {
+        let mut wants: Vec<Want> = Vec::new();
+        let announced =
+            self.people.values().filter_map(|person| Some((person.stream.as_ref()?, person.want)));
+        let listed = self.available.iter().map(|stream| (stream, self.default_want));
+        for (stream, want) in announced.chain(listed) {
+            if !wants.iter().any(|known| known.stream == *stream) {
+                wants.push(Want { stream: stream.clone(), audio: AudioWant::Play, video: video_want(want) });
+            }
+        }
+        wants
+    }
+
+    pub(super) fn first_picture(&self, member: MemberId, now: Mono) -> Option<LocalEvent> {
+        let person = self.people.get(&member)?;
+        let since = self.admitted.map_or(person.joined, |admitted| admitted.max(person.joined));
+        let after_admission_ms = millis(now.since(since));
+        Some(LocalEvent::FirstPicture { member, name: person.name.clone(), after_admission_ms })
+    }
+}
+
+const fn video_want(want: PictureWant) -> VideoWant {
+    match want {
+        PictureWant::Fit { width, height } => VideoWant::Fit { width, height },
+        PictureWant::Layer(layer) => VideoWant::Layer(layer),
+        PictureWant::Nothing => VideoWant::Skip,
+    }
+}
+
+/// Size of the largest camera picture that a member announced.
+pub(super) fn top_size(streams: &[StreamView]) -> Option<(u32, u32)> {
+    let cameras = streams.iter().filter(|stream| Context::CAMERA.contains(&stream.context));
+    cameras.map(|stream| (u32::from(stream.width), u32::from(stream.height))).max()
+}

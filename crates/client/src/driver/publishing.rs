@@ -1,0 +1,214 @@
+//! What we send: the plan, the capture threads, and how much the network carries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use incamera_devices::{
+    AudioCaptured, AudioSource, DriverHandle, VideoCaptured, VideoSource, VoiceProcessing, capture_audio,
+    capture_video,
+};
+use incamera_media::opus::Signal;
+use incamera_media::rate::{LayerLimits, RateConfig, RateMachine};
+use incamera_media::vp8::{Layer, LayerRate};
+use incamera_meeting::StreamView;
+use incamera_transport::{AudioPlan, LayerPlan, PublishPlan, VideoPlan};
+use incamera_types::{Context, Fault, Mono};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::ClientError;
+use crate::event::{Event, LocalEvent, Problem, Source};
+use crate::outgoing::{
+    CameraPlan, Flow, SealingHandle, SendControls, SoundEncoder, VideoEncoder, camera_context,
+};
+
+/// A key frame that the SFU asks for is made at once, then not again for this long: one frame interval would let
+/// an SFU that repeats itself 240 times a second eat the bit rate.
+const KEY_FRAME_EVERY: Duration = Duration::from_millis(250);
+
+/// Kept free for sound with its headers, kbit/s.
+const AUDIO_RESERVE_KBPS: u32 = 60;
+
+/// Where captured media goes and what is known about sending.
+pub(crate) struct Publishing {
+    audio: Option<Box<dyn AudioSource>>,
+    video: Option<Box<dyn VideoSource>>,
+    camera: Option<CameraPlan>,
+    controls: Arc<SendControls>,
+    sealing: SealingHandle,
+    events: UnboundedSender<Event>,
+    rate: RateMachine,
+    estimate_kbps: u32,
+    flow: Flow,
+    is_connected: bool,
+    key_frames_made: [Option<Mono>; 3],
+    captures: Vec<DriverHandle>,
+}
+
+impl Publishing {
+    pub(crate) fn new(
+        audio: Box<dyn AudioSource>,
+        video: Option<Box<dyn VideoSource>>,
+        camera: Option<CameraPlan>,
+        audio_kbps: u32,
+        sealing: SealingHandle,
+        events: UnboundedSender<Event>,
+    ) -> Self {
+        let layer_kbps = camera.map_or([0; 3], |plan| plan.layer_kbps);
+        let limits = layer_kbps
+            .map(|kbps| (kbps > 0).then_some(LayerLimits { min_kbps: (kbps / 8).max(30), max_kbps: kbps }));
+        let rate = RateMachine::new(RateConfig { audio_reserve_kbps: AUDIO_RESERVE_KBPS, layers: limits });
+        Self {
+            audio: Some(audio),
+            video,
+            camera,
+            controls: Arc::new(SendControls::new(layer_kbps, audio_kbps)),
+            sealing,
+            events,
+            rate,
+            estimate_kbps: 0,
+            flow: Flow::Stopped,
+            is_connected: false,
+            key_frames_made: [None; 3],
+            captures: Vec::new(),
+        }
+    }
+
+    pub(super) fn controls(&self) -> &SendControls {
+        &self.controls
+    }
+
+    pub(super) const fn estimate_kbps(&self) -> u32 {
+        self.estimate_kbps
+    }
+
+    /// Everything that we may send, for the SFU.
+    pub(super) fn plan(&self) -> PublishPlan {
+        let layer = |(layer, (width, height), kbps): (Layer, (u32, u32), u32)| LayerPlan {
+            context: camera_context(layer),
+            width: u16::try_from(width).unwrap_or(u16::MAX),
+            height: u16::try_from(height).unwrap_or(u16::MAX),
+            max_bitrate_bps: kbps.saturating_mul(1_000),
+        };
+        PublishPlan {
+            audio: Some(AudioPlan { context: Context::Microphone }),
+            video: self.camera.map(|camera| VideoPlan { layers: camera.layers().map(layer).collect() }),
+        }
+    }
+
+    /// The same for the other members.
+    pub(super) fn announcement(&self) -> Vec<StreamView> {
+        let plan = self.plan();
+        let audio = plan.audio.map(|audio| StreamView { context: audio.context, width: 0, height: 0 });
+        let layers = plan.video.into_iter().flat_map(|video| video.layers);
+        let video = layers.map(|layer| StreamView {
+            context: layer.context,
+            width: layer.width,
+            height: layer.height,
+        });
+        audio.into_iter().chain(video).collect()
+    }
+
+    /// The most that we want to send, in bit/s: where the bandwidth estimate begins.
+    pub(super) fn start_bandwidth_bps(&self) -> u32 {
+        let video_kbps: u32 = self.camera.map_or(0, |plan| plan.layer_kbps.iter().sum());
+        // Media takes 90 % of an estimate at the most, and a little must be left to grow.
+        (video_kbps + AUDIO_RESERVE_KBPS).saturating_mul(1_250)
+    }
+
+    pub(super) fn set_flow(&mut self, flow: Flow) {
+        self.flow = flow;
+    }
+
+    pub(super) fn set_connected(&mut self) {
+        self.is_connected = true;
+    }
+
+    /// Starts the capture threads, once, when what they give can be sent.
+    pub(super) fn start_capture(&mut self) -> Result<(), ClientError> {
+        if self.flow != Flow::Open || !self.is_connected {
+            return Ok(());
+        }
+        if let Some(source) = self.audio.take() {
+            self.captures.push(self.capture_sound(source)?);
+        }
+        if let (Some(source), Some(camera)) = (self.video.take(), self.camera) {
+            self.captures.push(self.capture_pictures(source, &camera)?);
+        }
+        Ok(())
+    }
+
+    fn capture_sound(&self, source: Box<dyn AudioSource>) -> Result<DriverHandle, ClientError> {
+        let signal = match source.voice_processing() {
+            VoiceProcessing::Apply => Signal::Voice,
+            VoiceProcessing::Bypass => Signal::Music,
+        };
+        let mut encoder = SoundEncoder::new(signal, Arc::clone(&self.controls), self.sealing.clone())?;
+        let events = self.events.clone();
+        Ok(capture_audio(source, move |captured| match captured {
+            AudioCaptured::Block(block) => report(&events, encoder.block(block)),
+            AudioCaptured::Ended => tell(&events, LocalEvent::SourceEnded { source: Source::Audio }),
+            AudioCaptured::Failed(error) => tell(&events, LocalEvent::Problem(Problem::of(&error))),
+        })?)
+    }
+
+    fn capture_pictures(
+        &self,
+        source: Box<dyn VideoSource>,
+        camera: &CameraPlan,
+    ) -> Result<DriverHandle, ClientError> {
+        let mut encoder = VideoEncoder::new(camera, Arc::clone(&self.controls), self.sealing.clone())?;
+        let events = self.events.clone();
+        Ok(capture_video(source, move |captured| match captured {
+            VideoCaptured::Frame(frame) => report(&events, encoder.picture(frame)),
+            VideoCaptured::Ended => tell(&events, LocalEvent::SourceEnded { source: Source::Video }),
+            VideoCaptured::Failed(error) => tell(&events, LocalEvent::Problem(Problem::of(&error))),
+        })?)
+    }
+
+    /// Somebody joined: one key frame in each layer.
+    pub(super) fn force_key_frames(&self) {
+        for layer in Layer::ALL {
+            self.controls.request_key_frame(layer);
+        }
+    }
+
+    /// The SFU or a receiver needs a key frame.
+    pub(super) fn key_frame_wanted(&mut self, now: Mono, context: Context) {
+        let Some(layer) = Layer::ALL.into_iter().find(|layer| camera_context(*layer) == context) else {
+            return;
+        };
+        let made = &mut self.key_frames_made[layer.index()];
+        if made.is_none_or(|made| now.since(made) >= KEY_FRAME_EVERY) {
+            *made = Some(now);
+            self.controls.request_key_frame(layer);
+        }
+    }
+
+    /// The network carries so much.
+    pub(super) fn bandwidth(&mut self, now: Mono, target_bps: u32) {
+        self.estimate_kbps = target_bps / 1_000;
+        if let Some(decision) = self.rate.handle_estimate(now, self.estimate_kbps) {
+            let kbps = decision.layers.map(|rate| match rate {
+                LayerRate::Off => 0,
+                LayerRate::Kbps(kbps) => kbps,
+            });
+            self.controls.set_layer_kbps(kbps);
+        }
+    }
+
+    /// Ends the capture threads.
+    pub(super) fn stop(&mut self) {
+        self.captures.clear();
+    }
+}
+
+fn tell(events: &UnboundedSender<Event>, event: LocalEvent) {
+    // Nobody listens: the meeting is over.
+    let _ = events.send(event.into());
+}
+
+fn report<E: Fault>(events: &UnboundedSender<Event>, encoded: Result<(), E>) {
+    if let Err(error) = encoded {
+        tell(events, LocalEvent::Problem(Problem::of(&error)));
+    }
+}

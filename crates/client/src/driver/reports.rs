@@ -1,0 +1,114 @@
+//! What the media threads report, and the figures made of it once a second.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use incamera_meeting::Input;
+use incamera_meeting::frames::MemberCounts;
+use incamera_types::{MemberId, Mono};
+
+use super::MeetingDriver;
+use crate::clock;
+use crate::event::{LocalEvent, Problem};
+use crate::incoming::{IncomingReport, RemoteTally};
+use crate::process::ProcessMeter;
+use crate::statistics::{ReceivedStatistics, SentStatistics, Statistics};
+
+/// One block of sound in milliseconds.
+const BLOCK_MS: u64 = 20;
+
+/// What has to be remembered between two readings.
+pub(crate) struct StatisticsMeter {
+    process: ProcessMeter,
+    read_at: Mono,
+    sent_bytes: u64,
+}
+
+impl StatisticsMeter {
+    pub(crate) fn start(now: Mono) -> Self {
+        Self { process: ProcessMeter::start(), read_at: now, sent_bytes: 0 }
+    }
+}
+
+impl MeetingDriver {
+    pub(super) fn report(&mut self, report: IncomingReport) {
+        match report {
+            IncomingReport::Media(report) => self.input(Input::Media(report)),
+            IncomingReport::KeyFrameNeeded(member) => {
+                if let Some(stream) = self.people.stream(member) {
+                    self.link.ask_key_frame(stream);
+                }
+            }
+            IncomingReport::FirstPicture(member) => {
+                if let Some(event) = self.people.first_picture(member, clock::now().mono) {
+                    self.tell(event);
+                }
+            }
+            IncomingReport::Tallies(tallies) => {
+                let statistics = self.statistics(tallies);
+                self.tell(LocalEvent::Statistics(statistics));
+            }
+            IncomingReport::ReceptionFailed(error) => {
+                let problem = Problem::of(&error);
+                let what = format!("what is received cannot be kept: {}", problem.what);
+                self.problem(Problem { code: "client.output.failed", what, ..problem });
+            }
+        }
+    }
+
+    fn statistics(&mut self, tallies: Vec<(MemberId, RemoteTally, MemberCounts)>) -> Statistics {
+        let now = clock::now().mono;
+        let passed = now.since(self.meter.read_at).max(Duration::from_millis(1));
+        self.meter.read_at = now;
+        let process = self.meter.process.read();
+        let counts = self.sealing.counts();
+        let bytes = counts.bytes.load(Ordering::Relaxed);
+        let sent = SentStatistics {
+            video_frames: counts.video_frames.load(Ordering::Relaxed),
+            audio_frames: counts.audio_frames.load(Ordering::Relaxed),
+            dropped: counts.dropped.load(Ordering::Relaxed),
+            kbps: kbps(bytes - self.meter.sent_bytes, passed),
+            estimate_kbps: u64::from(self.publishing.estimate_kbps()),
+        };
+        self.meter.sent_bytes = bytes;
+        let rows = tallies.into_iter().filter_map(|(member, tally, counts)| {
+            let from = self.people.name(member)?;
+            Some(self.received(member, from, &tally, &counts, passed))
+        });
+        let received = rows.collect();
+        Statistics { cpu_percent: process.cpu_percent, rss_mb: process.rss_mb, sent, received }
+    }
+
+    fn received(
+        &self,
+        member: MemberId,
+        from: String,
+        tally: &RemoteTally,
+        counts: &MemberCounts,
+        passed: Duration,
+    ) -> ReceivedStatistics {
+        let (sound, level_dbov) = self.sound.tally(member);
+        ReceivedStatistics {
+            member,
+            from,
+            video_frames_opened: tally.pictures,
+            video_fps: tally.recent_pictures as f64 / passed.as_secs_f64(),
+            layer: tally.layer,
+            width: tally.size.0,
+            height: tally.size.1,
+            kbps: kbps(tally.recent_bytes, passed),
+            audio_ms: sound.decoded_blocks * BLOCK_MS,
+            audible_ms: sound.audible_blocks * BLOCK_MS,
+            concealed_ms: sound.concealed_blocks * BLOCK_MS,
+            level_dbov,
+            lost_packets: self.people.lost_packets_of(member),
+            undecryptable: counts.missing_key + counts.authentication_failed + counts.malformed,
+            refused: counts.replayed + counts.stale + counts.not_permitted,
+            latency_ms_p50: tally.latency_ms_p50(),
+        }
+    }
+}
+
+fn kbps(bytes: u64, passed: Duration) -> f64 {
+    bytes as f64 * 8.0 / 1_000.0 / passed.as_secs_f64()
+}

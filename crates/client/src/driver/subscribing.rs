@@ -1,0 +1,171 @@
+//! The connection to the SFU: made when a ticket comes, told what is wanted, watched.
+
+use std::sync::Arc;
+
+use incamera_meeting::Input;
+use incamera_relay_proto::{Ticket, TicketIdentity};
+use incamera_transport::{
+    Clock, Direction as SfuDirection, Sfu, SfuEvent, SfuSettings, StreamId, Want, connect_sfu,
+};
+use incamera_types::{Fault as _, Retry};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::MeetingDriver;
+use crate::clock;
+use crate::event::{Direction, LocalEvent, Problem, millis};
+use crate::outgoing::Outbound;
+
+/// The present SFU connection, if there is one.
+pub(crate) struct SfuLink {
+    settings: SfuSettings,
+    present: Option<Present>,
+    /// The first failure is told; the same code again is not.
+    told: Option<&'static str>,
+}
+
+struct Present {
+    identity: TicketIdentity,
+    sfu: Arc<dyn Sfu>,
+    events: mpsc::Receiver<SfuEvent>,
+    wants: watch::Sender<Vec<Want>>,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl SfuLink {
+    pub(crate) const fn new(settings: SfuSettings) -> Self {
+        Self { settings, present: None, told: None }
+    }
+
+    /// The next event; waits for ever while there is no connection.
+    pub(super) async fn next_event(&mut self) -> Option<SfuEvent> {
+        match &mut self.present {
+            Some(present) => present.events.recv().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    pub(super) fn ask_key_frame(&self, stream: &StreamId) {
+        if let Some(present) = &self.present {
+            present.sfu.ask_key_frame(stream);
+        }
+    }
+
+    pub(super) async fn close(&mut self) {
+        if let Some(present) = self.present.take() {
+            present.end().await;
+        }
+    }
+}
+
+impl Present {
+    async fn end(self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        self.sfu.close().await;
+    }
+}
+
+impl MeetingDriver {
+    /// Connects with a new ticket: publishing and playing begin in parallel. A renewed ticket of the same identity
+    /// changes nothing while the connection stands, and replaces one that fails.
+    pub(super) fn use_ticket(&mut self, ticket: &Ticket) {
+        let fails = self.link.told.is_some();
+        if let Some(present) =
+            self.link.present.take_if(|present| fails || present.identity != ticket.identity)
+        {
+            tokio::spawn(present.end());
+        }
+        if self.link.present.is_some() {
+            return;
+        }
+        let mut settings = self.link.settings.clone();
+        settings.start_bandwidth_bps = self.publishing.start_bandwidth_bps();
+        let (sfu, events) = match connect_sfu(ticket.clone(), settings, Clock::reading(clock::now().mono)) {
+            Ok(connected) => connected,
+            Err(error) => return self.problem(Problem::of(&error)),
+        };
+        let (wants, wanted) = watch::channel(self.people.wanted());
+        let publish = tokio::spawn(publish(Arc::clone(&sfu), self.publishing.plan()));
+        let subscribe = tokio::spawn(subscribe(Arc::clone(&sfu), wanted));
+        self.sealing.send(Outbound::Publisher(Arc::clone(&sfu)));
+        self.link.present =
+            Some(Present { identity: ticket.identity, sfu, events, wants, tasks: [publish, subscribe] });
+    }
+
+    /// Tells the others what we send.
+    pub(super) fn announce(&mut self) {
+        let streams = self.publishing.announcement();
+        self.input(Input::Command(incamera_meeting::Command::AnnounceStreams { streams }));
+    }
+
+    pub(super) fn update_subscriptions(&self) {
+        if let Some(present) = &self.link.present {
+            let wanted = self.people.wanted();
+            present.wants.send_if_modified(|wants| {
+                let changed = *wants != wanted;
+                *wants = wanted;
+                changed
+            });
+        }
+    }
+
+    pub(super) fn start_capture(&mut self) {
+        if let Err(error) = self.publishing.start_capture() {
+            self.problem(Problem::of(&error));
+        }
+    }
+
+    pub(super) fn connection_event(&mut self, event: SfuEvent) {
+        match event {
+            SfuEvent::Connected { direction, took } => {
+                if direction == SfuDirection::Publish {
+                    self.publishing.set_connected();
+                    self.start_capture();
+                }
+                self.tell(LocalEvent::SfuConnected { direction: told(direction), took_ms: millis(took) });
+            }
+            SfuEvent::Lost { direction, .. } => self.tell(LocalEvent::SfuLost { direction: told(direction) }),
+            SfuEvent::Reconnected { direction, gap } => {
+                self.link.told = None;
+                self.tell(LocalEvent::SfuReconnected { direction: told(direction), gap_ms: millis(gap) });
+            }
+            SfuEvent::AttemptFailed { error, .. } => {
+                if error.retry() == Retry::Never {
+                    self.input(Input::Command(incamera_meeting::Command::RequestTicket));
+                }
+                if self.link.told.replace(error.code()) != Some(error.code()) {
+                    self.problem(Problem::of(&error));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+async fn publish(sfu: Arc<dyn Sfu>, plan: incamera_transport::PublishPlan) {
+    // A failure is told as an event, and attempts go on.
+    if let Err(error) = sfu.publish(plan).await {
+        tracing::debug!(code = error.code(), "publishing did not succeed at once");
+    }
+}
+
+async fn subscribe(sfu: Arc<dyn Sfu>, mut wanted: watch::Receiver<Vec<Want>>) {
+    loop {
+        let wants = wanted.borrow_and_update().clone();
+        if let Err(error) = sfu.subscribe(&wants).await {
+            tracing::debug!(code = error.code(), "subscribing did not succeed at once");
+        }
+        if wanted.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+const fn told(direction: SfuDirection) -> Direction {
+    match direction {
+        SfuDirection::Publish => Direction::Publish,
+        SfuDirection::Play => Direction::Play,
+    }
+}

@@ -1,0 +1,11 @@
+//! From the network to eyes and ears: open and decode pictures on one thread, play sound on another.
+
+mod opening;
+mod pictures;
+mod sound;
+mod tally;
+mod timeline;
+
+pub(crate) use opening::{Inbound, IncomingHandle, IncomingReport};
+pub(crate) use sound::{SoundStage, Unheard};
+pub(crate) use tally::RemoteTally;

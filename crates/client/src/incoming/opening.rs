@@ -1,0 +1,298 @@
+//! The thread that opens: everything that comes from the network passes here, in the order of the protocol, and
+//! nothing reaches a decoder that did not open (SEC-01, SEC-02).
+
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use incamera_devices::{DeviceError, SystemClock};
+use incamera_meeting::frames::{DeliveredFrame, FrameOutput, FrameReceiver, MemberCounts};
+use incamera_meeting::{EpochKeys, MediaReport};
+use incamera_transport::ReceivedFrame;
+use incamera_types::{Context, MediaKind, MemberId, Now};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::pictures::{PictureDecoder, Pictured};
+use super::sound::SoundStage;
+use super::tally::RemoteTally;
+use crate::ClientError;
+use crate::clock;
+use crate::outgoing::Flow;
+use crate::reception::{DecodedPicture, FrameFacts, Remote, SharedReception};
+
+/// Frames and orders that may wait: half a second of a full room.
+const QUEUE: usize = 1_024;
+
+/// Longest sleep, so that deadlines that appear meanwhile are not missed by much.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+
+/// How often a missing key frame is asked for.
+const KEY_FRAME_ASK_EVERY: Duration = Duration::from_millis(300);
+
+/// What the thread is told.
+pub(crate) enum Inbound {
+    /// A complete sealed frame from the network.
+    Frame(ReceivedFrame),
+    /// Keys of an epoch; already known to the sealing thread.
+    Keys(Box<EpochKeys>),
+    /// Erase everything of a removed member.
+    DropMember(MemberId),
+    /// Play nothing of a member.
+    HoldMember(MemberId),
+    /// Play it again.
+    ReleaseMember(MemberId),
+    /// Whether anything may be played.
+    Flow(Flow),
+    /// What is known of a member: its name, and the size of its largest picture.
+    Known(Remote, Option<(u32, u32)>),
+    /// Give counts of everybody.
+    Tallies,
+    /// A file could not be written on another thread.
+    ReceptionFailed(DeviceError),
+    /// Forget the key of this member (test builds only).
+    #[cfg(feature = "danger-sabotage")]
+    Sabotage(MemberId),
+    /// End.
+    Stop,
+}
+
+/// What the thread tells the driver.
+pub(crate) enum IncomingReport {
+    /// For the meeting.
+    Media(MediaReport),
+    /// Nothing of this member's picture decodes until a key frame comes.
+    KeyFrameNeeded(MemberId),
+    /// The first picture of a member was decoded.
+    FirstPicture(MemberId),
+    /// Counts of everybody.
+    Tallies(Vec<(MemberId, RemoteTally, MemberCounts)>),
+    /// A file cannot be written; nothing more is.
+    ReceptionFailed(DeviceError),
+}
+
+/// Talks to the opening thread.
+#[derive(Clone)]
+pub(crate) struct IncomingHandle {
+    queue: SyncSender<Inbound>,
+}
+
+impl IncomingHandle {
+    /// Starts the thread.
+    pub(crate) fn start(
+        sound: SoundStage,
+        reception: Option<SharedReception>,
+        reports: UnboundedSender<IncomingReport>,
+    ) -> Result<(Self, JoinHandle<()>), ClientError> {
+        let (queue, orders) = sync_channel(QUEUE);
+        let opening = OpeningThread {
+            receiver: FrameReceiver::new(),
+            remotes: HashMap::new(),
+            sound,
+            reception,
+            reports,
+            #[cfg(feature = "danger-sabotage")]
+            without_key: None,
+        };
+        let thread = std::thread::Builder::new()
+            .name("opening".to_owned())
+            .spawn(move || opening.run(&orders))
+            .map_err(|why| ClientError::Thread(why.kind()))?;
+        Ok((Self { queue }, thread))
+    }
+
+    /// Hands on a frame, or an order. Frames are dropped when too many wait; orders wait for room.
+    pub(crate) fn send(&self, inbound: Inbound) {
+        let refused = match inbound {
+            Inbound::Frame(_) => self.queue.try_send(inbound),
+            order => self.queue.send(order).map_err(|gone| TrySendError::Disconnected(gone.0)),
+        };
+        if matches!(refused, Err(TrySendError::Full(_))) {
+            tracing::warn!("the opening thread is behind: a frame was dropped");
+        }
+    }
+}
+
+/// What is kept of one member.
+#[derive(Default)]
+struct RemoteState {
+    remote: Option<Remote>,
+    top_size: Option<(u32, u32)>,
+    camera: Option<PictureDecoder>,
+    screen: Option<PictureDecoder>,
+    key_frame_asked: Option<Now>,
+    tally: RemoteTally,
+}
+
+struct OpeningThread {
+    receiver: FrameReceiver,
+    remotes: HashMap<MemberId, RemoteState>,
+    sound: SoundStage,
+    reception: Option<SharedReception>,
+    reports: UnboundedSender<IncomingReport>,
+    #[cfg(feature = "danger-sabotage")]
+    without_key: Option<MemberId>,
+}
+
+impl OpeningThread {
+    fn run(mut self, orders: &Receiver<Inbound>) {
+        loop {
+            let now = clock::now();
+            let due = self.receiver.next_deadline().map_or(LONGEST_WAIT, |at| at.since(now.mono));
+            match orders.recv_timeout(due.min(LONGEST_WAIT)) {
+                Ok(Inbound::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(order) => self.order(order),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let now = clock::now();
+            if self.receiver.next_deadline().is_some_and(|at| at <= now.mono) {
+                self.receiver.handle_timeout(now);
+            }
+            self.drain();
+        }
+    }
+
+    fn order(&mut self, order: Inbound) {
+        let now = clock::now();
+        match order {
+            Inbound::Frame(frame) => self.receiver.handle_frame(now, frame.kind, frame.payload),
+            Inbound::Keys(keys) => {
+                if let Err(why) = self.receiver.install(now, *keys) {
+                    tracing::warn!(code = incamera_types::Fault::code(&why), "keys were not installed");
+                }
+            }
+            Inbound::DropMember(member) => {
+                self.receiver.drop_member(member);
+                self.remotes.remove(&member);
+                self.sound.remove(member);
+            }
+            Inbound::HoldMember(member) => self.receiver.hold_member(member),
+            Inbound::ReleaseMember(member) => self.receiver.release_member(member),
+            Inbound::Flow(Flow::Open) => self.receiver.start(),
+            Inbound::Flow(Flow::Stopped) => self.receiver.stop(),
+            Inbound::Known(remote, top_size) => {
+                let state = self.remotes.entry(remote.member).or_default();
+                state.remote = Some(remote);
+                state.top_size = top_size.or(state.top_size);
+            }
+            Inbound::Tallies => self.tallies(now),
+            Inbound::ReceptionFailed(error) => self.reception_failed(error),
+            #[cfg(feature = "danger-sabotage")]
+            Inbound::Sabotage(member) => self.without_key = Some(member),
+            Inbound::Stop => {}
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.receiver.poll_output() {
+            match output {
+                FrameOutput::Frame(delivered) => self.delivered(delivered),
+                FrameOutput::Report(report) => self.report(IncomingReport::Media(report)),
+                // The log is followed anyway: the relay pushes every entry.
+                FrameOutput::EpochWanted { epoch_bits } => {
+                    tracing::debug!(epoch_bits, "waiting for an epoch")
+                }
+            }
+        }
+    }
+
+    fn report(&self, report: IncomingReport) {
+        // Without a driver the meeting is over.
+        let _ = self.reports.send(report);
+    }
+
+    fn delivered(&mut self, delivered: DeliveredFrame) {
+        #[cfg(feature = "danger-sabotage")]
+        if self.without_key == Some(delivered.member) {
+            let for_time = Duration::from_secs(1);
+            let member = delivered.member;
+            return self.report(IncomingReport::Media(MediaReport::Undecryptable { member, for_time }));
+        }
+        let state = self.remotes.entry(delivered.member).or_default();
+        state.tally.bytes(delivered.frame.payload().len());
+        let remote = state
+            .remote
+            .get_or_insert_with(|| Remote { member: delivered.member, name: delivered.member.to_string() });
+        match delivered.frame.context().kind() {
+            MediaKind::Audio => {
+                if let Err(why) = self.sound.packet(remote, delivered, SystemClock.now()) {
+                    tracing::warn!(code = incamera_types::Fault::code(&why), "no decoder for sound");
+                }
+            }
+            MediaKind::Video => self.picture(&delivered),
+        }
+    }
+
+    fn picture(&mut self, delivered: &DeliveredFrame) {
+        let opened = SystemClock.now();
+        let frame = &delivered.frame;
+        let Some(state) = self.remotes.get_mut(&delivered.member) else { return };
+        let slot =
+            if Context::SCREEN.contains(&frame.context()) { &mut state.screen } else { &mut state.camera };
+        let decoder = match slot {
+            Some(decoder) => decoder,
+            none => match PictureDecoder::new() {
+                Ok(decoder) => none.insert(decoder),
+                Err(why) => {
+                    tracing::warn!(code = incamera_types::Fault::code(&why), "no decoder for pictures");
+                    return;
+                }
+            },
+        };
+        match decoder.decode(frame) {
+            Pictured::Nothing => {}
+            Pictured::KeyFrameNeeded => {
+                let now = clock::now();
+                let asked = state.key_frame_asked.filter(|at| now.mono.since(at.mono) < KEY_FRAME_ASK_EVERY);
+                if asked.is_none() {
+                    state.key_frame_asked = Some(now);
+                    self.report(IncomingReport::KeyFrameNeeded(delivered.member));
+                }
+            }
+            Pictured::Picture(picture) => {
+                let decoded = SystemClock.now();
+                let size = (picture.width(), picture.height());
+                state.tally.picture(frame.context(), size, delivered.capture, decoded);
+                let first = state.tally.pictures == 1;
+                let facts = FrameFacts {
+                    context: frame.context(),
+                    epoch_bits: frame.kid().epoch_bits(),
+                    counter: u64::from(frame.counter()),
+                    captured: delivered.capture,
+                    arrived: delivered.arrival,
+                    opened,
+                    decoded,
+                };
+                let top_size = state.top_size.unwrap_or(size);
+                let written = match (&self.reception, &state.remote) {
+                    (Some(reception), Some(remote)) => {
+                        reception.picture(remote, &DecodedPicture { facts, picture, top_size })
+                    }
+                    _ => Ok(()),
+                };
+                if let Err(error) = written {
+                    self.reception_failed(error);
+                }
+                if first {
+                    self.report(IncomingReport::FirstPicture(delivered.member));
+                }
+            }
+        }
+    }
+
+    fn reception_failed(&mut self, error: DeviceError) {
+        if self.reception.take().is_some() {
+            self.report(IncomingReport::ReceptionFailed(error));
+        }
+    }
+
+    fn tallies(&mut self, now: Now) {
+        let counts: HashMap<MemberId, MemberCounts> =
+            self.receiver.members(now).map(|media| (media.member, media.counts)).collect();
+        let tallies = self.remotes.iter_mut().map(|(member, state)| {
+            (*member, state.tally.read(), counts.get(member).copied().unwrap_or_default())
+        });
+        let tallies = tallies.collect();
+        self.report(IncomingReport::Tallies(tallies));
+    }
+}

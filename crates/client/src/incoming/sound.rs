@@ -1,0 +1,183 @@
+//! Sound of everybody: opened packets go in on the opening thread, the mix comes out on the playback thread.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use incamera_devices::{AudioSink, BlockSamples, DeviceError, FrameRate, Polled, Schedule};
+use incamera_media::jitter::{AudioReceiver, BlockOrigin, DelayLimits};
+use incamera_media::mix::{Mixer, level_dbov};
+use incamera_media::opus::OpusError;
+use incamera_meeting::frames::DeliveredFrame;
+use incamera_types::{Context, MemberId, Mono};
+
+use super::tally::SoundTally;
+use super::timeline::Timeline;
+use crate::reception::{DecodedSound, FrameFacts, Remote, SharedReception};
+
+/// Facts of packets that wait to be played: more than the jitter buffer holds.
+const FACTS: usize = 256;
+
+/// What is heard of one participant.
+struct Voice {
+    remote: Remote,
+    receiver: AudioReceiver,
+    timeline: Timeline,
+    facts: VecDeque<(u64, FrameFacts)>,
+    tally: SoundTally,
+    level_dbov: i8,
+    last_written: Option<u64>,
+}
+
+/// Shared by the opening thread, the playback thread and the driver.
+///
+/// A lock and not a queue for each: the playback thread holds it for one mix (0.1 ms for four people), the
+/// opening thread for one insertion; the device's callback never sees it.
+#[derive(Clone)]
+pub(crate) struct SoundStage {
+    voices: Arc<Mutex<HashMap<(MemberId, Context), Voice>>>,
+    limits: DelayLimits,
+    reception: Option<SharedReception>,
+}
+
+impl SoundStage {
+    pub(crate) fn new(limits: DelayLimits, reception: Option<SharedReception>) -> Self {
+        Self { voices: Arc::default(), limits, reception }
+    }
+
+    /// Takes an opened packet.
+    pub(crate) fn packet(
+        &self,
+        remote: &Remote,
+        delivered: DeliveredFrame,
+        opened: Mono,
+    ) -> Result<(), OpusError> {
+        let frame = delivered.frame;
+        let facts = FrameFacts {
+            context: frame.context(),
+            epoch_bits: frame.kid().epoch_bits(),
+            counter: u64::from(frame.counter()),
+            captured: delivered.capture,
+            arrived: delivered.arrival,
+            opened,
+            decoded: opened,
+        };
+        let mut voices = self.lock();
+        let voice = match voices.entry((remote.member, frame.context())) {
+            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::hash_map::Entry::Vacant(new) => new.insert(Voice {
+                remote: remote.clone(),
+                receiver: AudioReceiver::new(self.limits)?,
+                timeline: Timeline::default(),
+                facts: VecDeque::with_capacity(FACTS),
+                tally: SoundTally::default(),
+                level_dbov: incamera_media::mix::SILENCE_DBOV,
+                last_written: None,
+            }),
+        };
+        let timestamp = voice.timeline.timestamp(frame.position(), facts.captured);
+        if voice.facts.len() == FACTS {
+            voice.facts.pop_front();
+        }
+        voice.facts.push_back((timestamp, facts));
+        voice.receiver.handle_packet(opened, timestamp, frame.into_buffer());
+        Ok(())
+    }
+
+    /// Mixes the next 20 ms. Gives the first error of a file that sound is written to.
+    pub(crate) fn mix(
+        &self,
+        now: Mono,
+        mixer: &mut Mixer,
+        out: &mut BlockSamples,
+    ) -> Result<(), DeviceError> {
+        let mut written = Ok(());
+        let mut block = [0; 960];
+        for voice in self.lock().values_mut() {
+            let reception = self.reception.as_ref();
+            written = written.and(voice.pull(now, &mut block, reception));
+            mixer.add(&block);
+        }
+        mixer.finish(out);
+        written
+    }
+
+    /// Forgets everything of a participant who is gone.
+    pub(crate) fn remove(&self, member: MemberId) {
+        self.lock().retain(|(of, _), _| *of != member);
+    }
+
+    /// Counts of what was decoded of a participant, and how loud it is now.
+    pub(crate) fn tally(&self, member: MemberId) -> (SoundTally, i8) {
+        let voices = self.lock();
+        let voice = voices.get(&(member, Context::Microphone));
+        voice.map_or((SoundTally::default(), incamera_media::mix::SILENCE_DBOV), |v| (v.tally, v.level_dbov))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(MemberId, Context), Voice>> {
+        // A panic elsewhere leaves voices that are still valid.
+        self.voices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Voice {
+    fn pull(
+        &mut self,
+        now: Mono,
+        block: &mut BlockSamples,
+        reception: Option<&SharedReception>,
+    ) -> Result<(), DeviceError> {
+        let Self { receiver, facts, tally, last_written, remote, .. } = self;
+        let mut written = Ok(());
+        let played = receiver.pull(now, block, &mut |timestamp, samples| {
+            while facts.front().is_some_and(|(of, _)| *of < timestamp) {
+                facts.pop_front();
+            }
+            let Some((_, facts)) = facts.front().filter(|(of, _)| *of == timestamp) else {
+                tally.concealed_blocks += 1;
+                return;
+            };
+            tally.decoded(samples);
+            let Some(reception) = reception else { return };
+            let steps = last_written.map_or(0, |last: u64| timestamp.saturating_sub(last) / 960);
+            *last_written = Some(timestamp);
+            let sound = DecodedSound {
+                facts: FrameFacts { decoded: now, ..*facts },
+                missing_before: steps.saturating_sub(1),
+                samples,
+            };
+            if written.is_ok() {
+                written = reception.sound(remote, &sound);
+            }
+        });
+        // A failing decoder is silent; the next packet tries again.
+        let silent = !matches!(played, Ok(ref played) if played.origin != BlockOrigin::Silence);
+        self.level_dbov = if silent { incamera_media::mix::SILENCE_DBOV } else { level_dbov(block) };
+        written
+    }
+}
+
+/// Where sound goes when nobody listens: decoded at its own pace, and dropped.
+pub(crate) struct Unheard(Schedule);
+
+impl Unheard {
+    pub(crate) const fn new() -> Self {
+        Self(Schedule::new(FrameRate::AUDIO_BLOCKS))
+    }
+}
+
+impl AudioSink for Unheard {
+    fn poll_wanted(&mut self, now: Mono) -> Result<Polled, DeviceError> {
+        let due = self.0.due(now);
+        Ok(if due <= now { Polled::Ready } else { Polled::NotBefore(due) })
+    }
+
+    fn write_block(&mut self, _samples: &BlockSamples) -> Result<(), DeviceError> {
+        self.0.advance();
+        Ok(())
+    }
+
+    fn delay(&self) -> Duration {
+        Duration::ZERO
+    }
+}

@@ -1,0 +1,93 @@
+//! What other threads tell the capture threads, without locks: read once per block or picture.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+
+use incamera_media::vp8::Layer;
+
+/// Whether a source is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Switch {
+    /// It is heard or seen.
+    On,
+    /// Nothing of it leaves the machine.
+    Off,
+}
+
+/// Shared by the driver (which writes) and the capture threads (which read).
+pub(crate) struct SendControls {
+    microphone: AtomicBool,
+    camera: AtomicBool,
+    /// One bit for each layer whose next picture has to be a key frame.
+    key_frames: AtomicU8,
+    /// Target of each layer in kbit/s; 0 switches it off.
+    layer_kbps: [AtomicU32; 3],
+    audio_kbps: u32,
+}
+
+impl SendControls {
+    pub(crate) fn new(layer_kbps: [u32; 3], audio_kbps: u32) -> Self {
+        Self {
+            microphone: AtomicBool::new(true),
+            camera: AtomicBool::new(true),
+            key_frames: AtomicU8::new(0),
+            layer_kbps: layer_kbps.map(AtomicU32::new),
+            audio_kbps,
+        }
+    }
+
+    pub(crate) fn set_microphone(&self, switch: Switch) {
+        self.microphone.store(switch == Switch::On, Ordering::Relaxed);
+    }
+
+    pub(crate) fn microphone_is_on(&self) -> bool {
+        self.microphone.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_camera(&self, switch: Switch) {
+        self.camera.store(switch == Switch::On, Ordering::Relaxed);
+    }
+
+    pub(crate) fn camera_is_on(&self) -> bool {
+        self.camera.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn request_key_frame(&self, layer: Layer) {
+        self.key_frames.fetch_or(1 << layer.index(), Ordering::Relaxed);
+    }
+
+    /// The layers that were asked for since the last call.
+    pub(crate) fn take_key_frame_requests(&self) -> impl Iterator<Item = Layer> + use<> {
+        let wanted = self.key_frames.swap(0, Ordering::Relaxed);
+        Layer::ALL.into_iter().filter(move |layer| wanted & (1 << layer.index()) != 0)
+    }
+
+    pub(crate) fn set_layer_kbps(&self, kbps: [u32; 3]) {
+        for (slot, kbps) in self.layer_kbps.iter().zip(kbps) {
+            slot.store(kbps, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn layer_kbps(&self) -> [u32; 3] {
+        [0, 1, 2].map(|index: usize| self.layer_kbps[index].load(Ordering::Relaxed))
+    }
+
+    pub(crate) const fn audio_kbps(&self) -> u32 {
+        self.audio_kbps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_frame_requests_are_taken_once() {
+        let controls = SendControls::new([800, 0, 0], 40);
+        controls.request_key_frame(Layer::Low);
+        controls.request_key_frame(Layer::High);
+        controls.request_key_frame(Layer::High);
+        assert_eq!(controls.take_key_frame_requests().collect::<Vec<_>>(), [Layer::High, Layer::Low]);
+        assert_eq!(controls.take_key_frame_requests().count(), 0);
+    }
+}

@@ -1,0 +1,137 @@
+//! What edges may do with everything that was decoded: draw it, keep it, measure it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use incamera_devices::DeviceError;
+use incamera_media::picture::I420View;
+use incamera_types::{Context, MemberId, Mono};
+
+/// A participant whose media came, proved by the key of its frames.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// Who.
+    pub member: MemberId,
+    /// Their name, safe to show.
+    pub name: String,
+}
+
+/// When and as what a frame came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameFacts {
+    /// Stream and layer.
+    pub context: Context,
+    /// Epoch of its key modulo 64.
+    pub epoch_bits: u8,
+    /// Counter under its key.
+    pub counter: u64,
+    /// When its sender captured it, on the sender's monotonic clock (comparable on one machine only).
+    pub captured: Mono,
+    /// When its last packet arrived.
+    pub arrived: Mono,
+    /// When it was opened.
+    pub opened: Mono,
+    /// When it was decoded.
+    pub decoded: Mono,
+}
+
+/// A decoded picture.
+#[derive(Clone, Copy, Debug)]
+pub struct DecodedPicture<'a> {
+    /// The frame it came from.
+    pub facts: FrameFacts,
+    /// The picture, at the size of its layer.
+    pub picture: I420View<'a>,
+    /// Size of the sender's largest layer in pixels.
+    pub top_size: (u32, u32),
+}
+
+/// A decoded block of sound, before it is mixed, in the order of capture.
+#[derive(Clone, Copy, Debug)]
+pub struct DecodedSound<'a> {
+    /// The frame it came from.
+    pub facts: FrameFacts,
+    /// Blocks of 20 ms between the one before and this one for which nothing came.
+    pub missing_before: u64,
+    /// 20 ms of mono at 48 kHz.
+    pub samples: &'a [i16; 960],
+}
+
+/// A frame that was sealed here and handed to the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SentFrame {
+    /// Stream and layer.
+    pub context: Context,
+    /// Counter under its key.
+    pub counter: u64,
+    /// When it was captured.
+    pub captured: Mono,
+    /// Whether decoding can start with it.
+    pub key_frame: bool,
+    /// Sealed size in bytes.
+    pub bytes: usize,
+}
+
+/// Takes everything that was decoded. Called on the thread that decodes: what takes long delays the picture.
+///
+/// The first error is reported as a problem; nothing is handed over afterwards.
+pub trait Reception: Send {
+    /// A frame left this machine.
+    ///
+    /// # Errors
+    /// The file it is noted in cannot be written.
+    fn sent(&mut self, frame: &SentFrame) -> Result<(), DeviceError>;
+
+    /// A picture was decoded.
+    ///
+    /// # Errors
+    /// The file it goes to cannot be written.
+    fn picture(&mut self, from: &Remote, picture: &DecodedPicture<'_>) -> Result<(), DeviceError>;
+
+    /// A block of sound was decoded.
+    ///
+    /// # Errors
+    /// The file it goes to cannot be written.
+    fn sound(&mut self, from: &Remote, sound: &DecodedSound<'_>) -> Result<(), DeviceError>;
+
+    /// Nothing more will come.
+    ///
+    /// # Errors
+    /// A file cannot be completed.
+    fn finish(self: Box<Self>) -> Result<(), DeviceError>;
+}
+
+/// The edge's [`Reception`] as the threads share it. Sound and pictures are decoded on different threads, and
+/// written one at a time.
+#[derive(Clone)]
+pub(crate) struct SharedReception(Arc<Mutex<Option<Box<dyn Reception>>>>);
+
+impl SharedReception {
+    pub(crate) fn new(reception: Box<dyn Reception>) -> Self {
+        Self(Arc::new(Mutex::new(Some(reception))))
+    }
+
+    pub(crate) fn sent(&self, frame: &SentFrame) -> Result<(), DeviceError> {
+        self.with(|reception| reception.sent(frame))
+    }
+
+    pub(crate) fn picture(&self, from: &Remote, picture: &DecodedPicture<'_>) -> Result<(), DeviceError> {
+        self.with(|reception| reception.picture(from, picture))
+    }
+
+    pub(crate) fn sound(&self, from: &Remote, sound: &DecodedSound<'_>) -> Result<(), DeviceError> {
+        self.with(|reception| reception.sound(from, sound))
+    }
+
+    /// Completes everything; later calls do nothing.
+    pub(crate) fn finish(&self) -> Result<(), DeviceError> {
+        let reception = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        reception.map_or(Ok(()), Reception::finish)
+    }
+
+    fn with(
+        &self,
+        action: impl FnOnce(&mut Box<dyn Reception>) -> Result<(), DeviceError>,
+    ) -> Result<(), DeviceError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map_or(Ok(()), action)
+    }
+}

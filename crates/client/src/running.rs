@@ -1,0 +1,182 @@
+//! A meeting in progress: started here, then reached by commands and events.
+
+use std::time::Duration;
+
+use incamera_devices::{AudioSink, play_audio};
+use incamera_identity::DisplayName;
+use incamera_media::jitter::DelayLimits;
+use incamera_media::mix::Mixer;
+use incamera_media::vp8::Quality;
+use incamera_meeting::{Knocking, MeetingMachine};
+use incamera_relay::RelayHandle;
+use incamera_transport::{Cleartext, RelaySettings, SfuSettings, TlsPin, TlsTrust, connect_relay};
+use incamera_types::{Invite, RelayAddress};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+
+use crate::ClientError;
+use crate::clock;
+use crate::command::{Command, PictureWant};
+use crate::driver::{MediaThreads, MeetingDriver, People, Publishing, RelayWatch, SfuLink, StatisticsMeter};
+use crate::entropy::SystemEntropy;
+use crate::event::{Event, LocalEvent};
+use crate::host::HostedRelay;
+use crate::incoming::{Inbound, IncomingHandle, SoundStage, Unheard};
+use crate::options::{HostOptions, JoinOptions, MediaOptions};
+use crate::outgoing::{CameraPlan, SealingHandle};
+use crate::reception::SharedReception;
+
+/// Bit rate of sound in kbit/s: full-band speech and good music.
+const AUDIO_KBPS: u32 = 48;
+
+/// Delay of sound that nobody listens to: late packets are still kept, at no cost to anybody.
+const UNHEARD_DELAY: DelayLimits =
+    DelayLimits { min: Duration::from_millis(200), max: Duration::from_millis(1_000) };
+
+/// Events of a meeting, until it is over.
+pub type EventStream = UnboundedReceiver<Event>;
+
+/// A meeting in progress. Dropping it leaves.
+pub struct Meeting {
+    commands: UnboundedSender<Command>,
+    driver: JoinHandle<()>,
+    reception: Option<SharedReception>,
+    relay: Option<RelayHandle>,
+}
+
+impl Meeting {
+    /// Makes a meeting and takes part in it. [`LocalEvent::Hosting`] tells the invite.
+    ///
+    /// # Errors
+    /// [`ClientError`] when the relay cannot be started, the options are out of range, or a codec or thread fails.
+    pub async fn host(options: HostOptions, media: MediaOptions) -> Result<(Self, EventStream), ClientError> {
+        let prepared = HostedRelay::prepare(&options).await?;
+        let founding = prepared.founding(&options)?;
+        let entropy = Box::new(SystemEntropy::new());
+        let (machine, invite) = MeetingMachine::found(clock::now(), founding, entropy)?;
+        let (commands, events, driver, reception) = start(machine, &invite, media)?;
+        let hosting = LocalEvent::Hosting { link: invite.to_link(), reach: prepared.reach().await };
+        // The receiver is ours still.
+        let _ = events.0.send(hosting.into());
+        Ok((Self { commands, driver, reception, relay: prepared.into_running() }, events.1))
+    }
+
+    /// Joins a meeting by its invite.
+    ///
+    /// # Errors
+    /// [`ClientError`] when a codec or thread fails; everything later comes as an event.
+    pub async fn join(options: JoinOptions, media: MediaOptions) -> Result<(Self, EventStream), ClientError> {
+        let invite = options.invite.clone();
+        let knocking = Knocking {
+            invite: options.invite,
+            name: DisplayName::new(options.name.reveal())?,
+            identity: None,
+        };
+        let machine = MeetingMachine::knock(clock::now(), knocking, Box::new(SystemEntropy::new()))?;
+        let (commands, events, driver, reception) = start(machine, &invite, media)?;
+        Ok((Self { commands, driver, reception, relay: None }, events.1))
+    }
+
+    /// Asks for something. After the end it has no effect.
+    pub fn command(&self, command: impl Into<Command>) {
+        // A meeting that is over takes no commands.
+        let _ = self.commands.send(command.into());
+    }
+
+    /// Leaves, if that has not happened, and waits until everything is closed and written: threads, connections, files, the relay.
+    ///
+    /// # Errors
+    /// [`ClientError::Device`] when a file could not be completed.
+    pub async fn finished(&mut self) -> Result<(), ClientError> {
+        self.command(incamera_meeting::Command::Leave);
+        // A panic in the loop was reported when it happened.
+        let _ = (&mut self.driver).await;
+        if let Some(relay) = self.relay.take() {
+            relay.stop().await;
+        }
+        self.reception.take().map_or(Ok(()), |reception| reception.finish())?;
+        Ok(())
+    }
+}
+
+type Started = (
+    UnboundedSender<Command>,
+    (UnboundedSender<Event>, EventStream),
+    JoinHandle<()>,
+    Option<SharedReception>,
+);
+
+fn start(machine: MeetingMachine, invite: &Invite, media: MediaOptions) -> Result<Started, ClientError> {
+    let (commands, commanded) = unbounded_channel();
+    let (events, told) = unbounded_channel();
+    let (report, reports) = unbounded_channel();
+    let trust = invite.tls_pin.map_or(TlsTrust::Public, |pin| TlsTrust::Pinned(TlsPin(pin)));
+    let reception = media.reception.map(SharedReception::new);
+    let limits = if media.speaker.is_some() { DelayLimits::default() } else { UNHEARD_DELAY };
+    let sound = SoundStage::new(limits, reception.clone());
+    let (incoming, opening_thread) = IncomingHandle::start(sound.clone(), reception.clone(), report)?;
+    let (sealing, sealing_thread) = SealingHandle::start(incoming.clone(), reception.clone())?;
+    let speaker = media.speaker.unwrap_or_else(|| Box::new(Unheard::new()));
+    let playback = play(speaker, sound.clone(), incoming.clone(), events.clone())?;
+    let camera = media
+        .video
+        .as_ref()
+        .map(|source| CameraPlan::new(source.format(), Quality::File, media.layers, media.video_kbps));
+    let publishing =
+        Publishing::new(media.audio, media.video, camera, AUDIO_KBPS, sealing.clone(), events.clone());
+    let now = clock::now().mono;
+    let (relay, relay_events) =
+        connect_relay(RelaySettings { address: invite.relay.clone(), trust, cleartext: Cleartext::Refused });
+    let driver = MeetingDriver {
+        machine,
+        relay,
+        relay_events,
+        commands: commanded,
+        reports,
+        events: events.clone(),
+        incoming,
+        sealing,
+        sound,
+        publishing,
+        link: SfuLink::new(SfuSettings {
+            relay_origin: Some(origin(&invite.relay)),
+            relay_trust: trust,
+            cleartext: Cleartext::Anywhere,
+            bind: media.bind,
+            ..SfuSettings::default()
+        }),
+        people: People::new(PictureWant::Layer(media.wanted_layer)),
+        watch: RelayWatch::new(now),
+        meter: StatisticsMeter::start(now),
+        threads: MediaThreads { playback, sealing: sealing_thread, opening: opening_thread },
+        is_over: false,
+        #[cfg(feature = "danger-sabotage")]
+        sabotage: crate::Sabotage::from_environment(),
+    };
+    Ok((commands, (events, told), tokio::spawn(driver.run()), reception))
+}
+
+fn origin(relay: &RelayAddress) -> String {
+    format!("https://{relay}")
+}
+
+fn play(
+    speaker: Box<dyn AudioSink>,
+    sound: SoundStage,
+    incoming: IncomingHandle,
+    events: UnboundedSender<Event>,
+) -> Result<incamera_devices::DriverHandle, ClientError> {
+    let mut mixer = Mixer::new();
+    Ok(play_audio(
+        speaker,
+        move |now, block| {
+            if let Err(error) = sound.mix(now, &mut mixer, block) {
+                incoming.send(Inbound::ReceptionFailed(error));
+            }
+        },
+        move |error| {
+            // Nobody listens: the meeting is over.
+            let _ = events.send(LocalEvent::Problem(crate::Problem::of(&error)).into());
+        },
+    )?)
+}

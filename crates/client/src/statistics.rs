@@ -1,0 +1,70 @@
+//! Figures about what was sent and received, counted where a frame was really encoded or decoded.
+
+use incamera_types::MemberId;
+use serde::Serialize;
+
+/// Figures of the whole client, once a second.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Statistics {
+    /// CPU of this process in the last second, percent of one core.
+    pub cpu_percent: f64,
+    /// Resident memory in MiB.
+    pub rss_mb: f64,
+    /// What was sent.
+    pub sent: SentStatistics,
+    /// One row for each participant whose media came.
+    pub received: Vec<ReceivedStatistics>,
+}
+
+/// What was encoded, sealed and handed to the transport since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct SentStatistics {
+    /// Pictures, each layer counted.
+    pub video_frames: u64,
+    /// Blocks of 20 ms of sound.
+    pub audio_frames: u64,
+    /// Frames that the transport had no room for or that had no key.
+    pub dropped: u64,
+    /// Sealed bytes per second, in kbit/s, over the last second.
+    pub kbps: f64,
+    /// What the network is thought to carry, in kbit/s; 0 when not known.
+    pub estimate_kbps: u64,
+}
+
+/// What came from one participant since its first frame.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReceivedStatistics {
+    /// Who.
+    pub member: MemberId,
+    /// Their name.
+    pub from: String,
+    /// Pictures that were opened and decoded.
+    pub video_frames_opened: u64,
+    /// Pictures per second over the last second.
+    pub video_fps: f64,
+    /// Layer of the last picture: 0 is the largest.
+    pub layer: u8,
+    /// Width of the last picture in pixels.
+    pub width: u16,
+    /// Height of the last picture in pixels.
+    pub height: u16,
+    /// Sealed bytes received, in kbit/s, over the last second.
+    pub kbps: f64,
+    /// Sound that was opened and decoded, in milliseconds.
+    pub audio_ms: u64,
+    /// Of that, louder than −50 dBov.
+    pub audible_ms: u64,
+    /// Sound that had to be concealed, in milliseconds.
+    pub concealed_ms: u64,
+    /// How loud the last block was, in dBov (−127 is silence).
+    pub level_dbov: i8,
+    /// RTP packets that never came.
+    pub lost_packets: u64,
+    /// Frames that did not open: key unknown, check failed, or not of the format.
+    pub undecryptable: u64,
+    /// Frames that could be opened but were not let in: replayed, too old, or not allowed by the rules.
+    pub refused: u64,
+    /// Capture to decoded, median of the pictures of the last second, in milliseconds. Only where both clocks
+    /// are those of one machine; otherwise `null`.
+    pub latency_ms_p50: Option<f64>,
+}

@@ -1,0 +1,150 @@
+//! What one relay allows. Every number can be configured.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::LogLimits;
+
+/// A rate and how much may come at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// Sustained, per second.
+    pub per_second: u32,
+    /// At once, after a pause.
+    pub burst: u32,
+}
+
+/// Limits of a relay (wire.md §8, SEC-15). The defaults carry meetings of a thousand members on one machine.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RelayLimits {
+    /// Connections in all.
+    pub connections: usize,
+    /// Connections from one IPv4 address or IPv6 /64 network.
+    pub connections_per_address: usize,
+    /// Rooms at one time.
+    pub rooms: usize,
+    /// Rooms at one time made from one address.
+    pub rooms_per_address: usize,
+    /// Connections with member access in one room.
+    pub members_per_room: usize,
+    /// Connections with knock access in one room.
+    pub knockers_per_room: usize,
+    /// Knocks that wait or whose replies are kept, in one room.
+    pub knocks_per_room: usize,
+    /// Replies kept for one knock.
+    pub replies_per_knock: usize,
+    /// Bytes of replies kept in one room.
+    pub reply_bytes_per_room: usize,
+    /// Log entries kept in one room; who falls behind them joins anew.
+    pub log_entries_per_room: usize,
+    /// Bytes of log entries kept in one room.
+    pub log_bytes_per_room: usize,
+    /// Bytes of log entries kept in all rooms: bounds the relay's memory. Beyond it a room that grows keeps less.
+    pub log_bytes: usize,
+    /// Messages from one connection. A faster one is read more slowly.
+    pub connection_messages: Rate,
+    /// Bytes from one connection.
+    pub connection_bytes: Rate,
+    /// Commits appended to one room; connections take turns.
+    pub room_commits: Rate,
+    /// Application messages appended to one room; connections take turns.
+    pub room_messages: Rate,
+    /// Bytes of application messages appended to one room.
+    pub room_bytes: Rate,
+    /// Commits of one connection that wait for their turn.
+    pub queued_commits: usize,
+    /// Application messages of one connection that wait for their turn.
+    pub queued_messages: usize,
+    /// Tickets valid at one time in one room.
+    pub tickets_per_room: usize,
+    /// New tickets that one connection may take.
+    pub tickets_per_connection: usize,
+    /// Seconds until a new connection must have opened a room.
+    pub open_within_seconds: u64,
+    /// Seconds that a connection is kept whose capability was rotated away and not replaced by the new one.
+    pub retired_seconds: u64,
+    /// Seconds that a knock waits for its knocker to come back.
+    pub knock_grace_seconds: u64,
+    /// Seconds that a knock lives.
+    pub knock_seconds: u64,
+    /// Seconds that a room without any connection is kept.
+    pub room_idle_seconds: u64,
+    /// Seconds that a room lives at most.
+    pub room_seconds: u64,
+    /// Seconds that a ticket opens sessions.
+    pub ticket_seconds: u64,
+}
+
+impl Default for RelayLimits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            connections_per_address: 256,
+            rooms: 1_000,
+            rooms_per_address: 20,
+            members_per_room: 1_200,
+            knockers_per_room: 300,
+            knocks_per_room: 300,
+            replies_per_knock: 4,
+            reply_bytes_per_room: 32 << 20,
+            log_entries_per_room: 20_000,
+            log_bytes_per_room: 16 << 20,
+            log_bytes: 1 << 30,
+            connection_messages: Rate { per_second: 50, burst: 200 },
+            connection_bytes: Rate { per_second: 1 << 20, burst: 4 << 20 },
+            room_commits: Rate { per_second: 8, burst: 16 },
+            room_messages: Rate { per_second: 400, burst: 1_200 },
+            room_bytes: Rate { per_second: 2 << 20, burst: 4 << 20 },
+            queued_commits: 8,
+            queued_messages: 64,
+            tickets_per_room: 4_000,
+            tickets_per_connection: 8,
+            open_within_seconds: 15,
+            retired_seconds: 60,
+            knock_grace_seconds: 60,
+            knock_seconds: 900,
+            room_idle_seconds: 600,
+            room_seconds: 86_400,
+            ticket_seconds: 600,
+        }
+    }
+}
+
+impl RelayLimits {
+    /// The part that a [`crate::MemoryLog`] keeps.
+    #[must_use]
+    pub const fn log(&self) -> LogLimits {
+        LogLimits {
+            entries: self.log_entries_per_room,
+            bytes: self.log_bytes_per_room,
+            bytes_in_all: self.log_bytes,
+        }
+    }
+
+    /// How long a ticket opens sessions.
+    #[must_use]
+    pub const fn ticket_life(&self) -> Duration {
+        Duration::from_secs(self.ticket_seconds)
+    }
+}
+
+/// Who may make rooms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CreateRule {
+    /// Anybody.
+    Anyone,
+    /// Whoever shows one of these tokens.
+    Tokens(Vec<CreateToken>),
+}
+
+/// A permission to make rooms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateToken {
+    /// SHA-256 of the token: the token itself is not kept.
+    pub sha256: [u8; 32],
+    /// Rooms that may exist at one time by it.
+    pub rooms: usize,
+}

@@ -1,0 +1,153 @@
+//! The log: order, lanes, fair turns, catching up.
+
+use std::time::Duration;
+
+use incamera_relay::{CreateRule, Rate, RelayLimits, Transmit};
+use incamera_relay_proto::{Access, Lane, RelayFaultCode, Request, Seq, ServerMessage};
+
+use crate::world::*;
+
+#[test]
+fn everybody_reads_the_same_order_and_authors_learn_their_place() {
+    let mut world = World::new();
+    let (host, _) = world.host();
+    let member = world.member();
+    world.read(member);
+    let first = world.append(host, Lane::Commit, "one");
+    let second = world.append(member, Lane::Application, "two");
+    let third = world.append(host, Lane::Commit, "three");
+    let at_host = world.read(host);
+    let at_member = world.read(member);
+    assert_eq!(World::entries(&at_host), ["one", "two", "three"]);
+    assert_eq!(World::entries(&at_host), World::entries(&at_member));
+    for (in_reply_to, seq) in [(first, 1), (third, 3)] {
+        assert!(at_host.contains(&ServerMessage::Appended { in_reply_to, seq: Seq(seq) }));
+    }
+    assert!(at_member.contains(&ServerMessage::Appended { in_reply_to: second, seq: Seq(2) }));
+}
+
+#[test]
+fn a_client_resumes_from_where_it_was() {
+    let mut world = World::new();
+    let (host, _) = world.host();
+    for n in 1..=5 {
+        world.append(host, Lane::Commit, &n.to_string());
+    }
+    let late = world.connect();
+    let said = world.ask(late, World::open_request(Access::Member, member_capability(), 4));
+    assert_eq!(World::entries(&said), ["4", "5"]);
+    assert_eq!(said.last(), Some(&ServerMessage::CaughtUp { seq: Seq(5) }));
+    world.append(host, Lane::Commit, "6");
+    assert_eq!(World::entries(&world.read(late)), ["6"]);
+    let ahead = world.connect();
+    let said = world.ask(ahead, World::open_request(Access::Member, member_capability(), 900));
+    assert_eq!(said.last(), Some(&ServerMessage::CaughtUp { seq: Seq(6) }), "no position from elsewhere");
+}
+
+#[test]
+fn a_reader_that_stalls_costs_nothing_and_is_told_when_it_fell_behind() {
+    let limits = RelayLimits { log_entries_per_room: 10, ..RelayLimits::default() };
+    let mut world = World::with(limits, CreateRule::Anyone);
+    let (host, _) = world.host();
+    let stalled = world.member();
+    for n in 0..30 {
+        world.append(host, Lane::Application, &n.to_string());
+        world.read(host);
+        world.pass(Duration::from_millis(100));
+    }
+    let said = world.read(stalled);
+    let Some(ServerMessage::Error(fault)) = said.last() else { panic!("{said:?}") };
+    assert_eq!((fault.code, fault.detail), (RelayFaultCode::FellBehind, 21));
+    assert!(World::entries(&said).is_empty());
+    assert!(world.is_closed(stalled));
+    let rejoining = world.connect();
+    let opened = world.open(rejoining, Access::Member, member_capability());
+    assert_eq!((opened.oldest, opened.head), (Seq(21), Seq(30)));
+}
+
+#[test]
+fn chat_cannot_starve_commits() {
+    let mut world = World::new();
+    let (host, _) = world.host();
+    let flooders: Vec<_> = (0..20).map(|_| world.member()).collect();
+    for _ in 0..100 {
+        for flooder in &flooders {
+            world.append(*flooder, Lane::Application, "noise");
+            world.read(*flooder);
+        }
+    }
+    let commit = world.append(host, Lane::Commit, "remove");
+    let appended = world.read(host).into_iter().find_map(|message| match message {
+        ServerMessage::Appended { in_reply_to, .. } => Some(in_reply_to),
+        _ => None,
+    });
+    assert_eq!(appended, Some(commit), "the commit is ordered at once");
+}
+
+#[test]
+fn junk_commits_delay_an_honest_one_by_one_turn_at_most() {
+    let limits = RelayLimits { room_commits: Rate { per_second: 4, burst: 4 }, ..RelayLimits::default() };
+    let mut world = World::with(limits, CreateRule::Anyone);
+    let (host, _) = world.host();
+    let removed = world.member();
+    for _ in 0..12 {
+        world.append(removed, Lane::Commit, "junk");
+    }
+    world.read(removed);
+    world.append(removed, Lane::Commit, "junk");
+    world.append(host, Lane::Commit, "remove");
+    world.pass(Duration::from_millis(250));
+    assert!(World::entries(&world.read(host)).contains(&"remove".to_owned()), "one turn later");
+    assert_eq!(
+        world.refusal(removed, Request::Append { lane: Lane::Commit, blob: blob("more") }),
+        RelayFaultCode::Busy,
+    );
+}
+
+#[test]
+fn commits_of_a_room_keep_to_their_rate_and_none_is_lost() {
+    let limits = RelayLimits { room_commits: Rate { per_second: 10, burst: 2 }, ..RelayLimits::default() };
+    let mut world = World::with(limits, CreateRule::Anyone);
+    let (host, _) = world.host();
+    for n in 0..8 {
+        world.append(host, Lane::Commit, &n.to_string());
+    }
+    assert_eq!(World::entries(&world.read(host)).len(), 2);
+    world.pass(Duration::from_millis(300));
+    assert_eq!(World::entries(&world.read(host)).len(), 3);
+    world.pass(Duration::from_secs(2));
+    assert_eq!(World::entries(&world.read(host)), ["5", "6", "7"]);
+}
+
+#[test]
+fn equal_inputs_give_equal_outputs() {
+    let run = || {
+        let mut world = World::new();
+        let (host, opened) = world.host();
+        let member = world.member();
+        for n in 0..50 {
+            let who = if n % 3 == 0 { host } else { member };
+            world.append(who, if n % 2 == 0 { Lane::Commit } else { Lane::Application }, &n.to_string());
+            world.pass(Duration::from_millis(7 * n % 100));
+        }
+        (opened, world.read(host), world.read(member), world.outputs)
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn a_connection_is_woken_once_until_it_has_read_everything() {
+    let mut world = World::new();
+    let (host, _) = world.host();
+    let member = world.member();
+    world.read(member);
+    world.outputs.clear();
+    for n in 0..5 {
+        world.append(host, Lane::Commit, &n.to_string());
+    }
+    let woken = incamera_relay::RelayOutput::Wake(member);
+    assert_eq!(world.outputs.iter().filter(|output| **output == woken).count(), 1);
+    while world.relay.poll_message(member) != Transmit::Idle {}
+    world.append(host, Lane::Commit, "more");
+    assert_eq!(world.outputs.iter().filter(|output| **output == woken).count(), 2);
+}
