@@ -31,7 +31,7 @@ const LEAVING_LIMIT: Duration = Duration::from_secs(10);
 /// Something that is spoiled on purpose, to show that the verdict notices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sabotage {
-    /// The SFU flips bits in everything of the last participant.
+    /// The SFU flips a bit in every frame of everybody.
     FlipBits,
     /// The second participant throws away the key of the last.
     DropKey,
@@ -91,6 +91,10 @@ pub fn hold(plan: Plan, program: &Path) -> Result<Verdict, String> {
         }
     }
     let ended_us = monotonic_us();
+    for person in &mut people {
+        person.drain(Duration::ZERO);
+        person.stop_judging();
+    }
     // The host goes last: the relay and the SFU are its own.
     for person in people.iter_mut().rev() {
         person.leave(LEAVING_LIMIT);
@@ -102,7 +106,7 @@ fn spawn(plan: Plan, number: usize, program: &Path, home: &Path) -> Spawn {
     let last = number + 1 == plan.participants;
     let name = NAMES[number % NAMES.len()];
     let spoil = match plan.sabotage {
-        Some(Sabotage::FlipBits) if number == 0 => Some(format!("flip-bits:{}", plan.participants - 1)),
+        Some(Sabotage::FlipBits) if number == 0 => Some("flip-bits".to_owned()),
         Some(Sabotage::DropKey) if number == 1.min(plan.participants - 2) => {
             Some(format!("drop-key:{}", NAMES[plan.participants - 1]))
         }

@@ -51,6 +51,9 @@ pub(crate) struct Host {
     /// Token that the relay asks for before it makes a room; read from standard input with -
     #[arg(long, value_name = "TOKEN|-", requires = "relay")]
     pub(crate) create_token: Option<String>,
+    /// Key of a relay with a self-signed certificate: the 64 digits that it writes to its log when it starts
+    #[arg(long, value_name = "HEX", requires = "relay", value_parser = tls_pin)]
+    pub(crate) relay_pin: Option<TlsPin>,
     /// Media server: embedded, janus:ws://HOST:PORT[/?room=N&pin=P], or whip:https://HOST/PATH[,whep=URL][,token=T]
     #[arg(long, default_value = "embedded", value_name = "SFU", conflicts_with = "relay")]
     pub(crate) sfu: String,
@@ -151,6 +154,35 @@ pub(crate) struct Which {
     pub(crate) host: Option<u32>,
 }
 
+/// SHA-256 of a relay's public key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TlsPin(pub(crate) [u8; 32]);
+
+fn tls_pin(text: &str) -> Result<TlsPin, &'static str> {
+    let wrong = "a key has 64 hexadecimal digits";
+    let mut pin = [0; 32];
+    if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(wrong);
+    }
+    for (index, byte) in pin.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).map_err(|_| wrong)?;
+    }
+    Ok(TlsPin(pin))
+}
+
 fn default_name() -> String {
     std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "Guest".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_key_is_64_digits_and_nothing_else() {
+        assert_eq!(tls_pin(&"0aF1".repeat(16)).map(|pin| pin.0[..2].to_vec()), Ok(vec![0x0a, 0xf1]));
+        for bad in ["", "0a", &"0g".repeat(32), &"+1".repeat(32), &"ä0".repeat(21), &"00".repeat(33)] {
+            assert!(tls_pin(bad).is_err(), "{bad}");
+        }
+    }
 }

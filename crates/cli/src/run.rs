@@ -125,7 +125,8 @@ fn place(arguments: &Host) -> Result<RelayPlace, String> {
             Some("-") => Some(link("-").map_err(|why| format!("The token cannot be read: {why}."))?),
             token => token.map(str::to_owned),
         };
-        return Ok(RelayPlace::Remote { address: relay.clone(), create_token });
+        let tls_pin = arguments.relay_pin.map(|pin| pin.0);
+        return Ok(RelayPlace::Remote { address: relay.clone(), create_token, tls_pin });
     }
     let anywhere = SocketAddr::from(([0, 0, 0, 0], 0));
     let sfu = SfuChoice::parse(&arguments.sfu)?;

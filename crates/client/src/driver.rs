@@ -5,7 +5,7 @@ mod people;
 mod publishing;
 mod reports;
 #[cfg(feature = "danger-sabotage")]
-mod spoiling;
+pub(crate) mod spoiling;
 mod subscribing;
 
 use std::thread::JoinHandle;
@@ -71,7 +71,9 @@ pub(crate) struct MeetingDriver {
     pub(crate) threads: MediaThreads,
     pub(crate) is_over: bool,
     #[cfg(feature = "danger-sabotage")]
-    pub(crate) sabotage: Option<crate::Sabotage>,
+    pub(crate) sabotage: Option<crate::sabotage::Sabotage>,
+    #[cfg(feature = "danger-sabotage")]
+    pub(crate) hosted: Option<std::sync::Arc<incamera_relay::RelayHandle>>,
 }
 
 impl MeetingDriver {

@@ -26,9 +26,9 @@ impl HostedRelay {
     /// Starts the relay, if it is to be in this process.
     pub(crate) async fn prepare(options: &HostOptions) -> Result<Self, ClientError> {
         match &options.place {
-            RelayPlace::Remote { address, create_token } => Ok(Self {
+            RelayPlace::Remote { address, create_token, tls_pin } => Ok(Self {
                 address: RelayAddress::parse(address)?,
-                tls_pin: None,
+                tls_pin: *tls_pin,
                 sfu: SfuKind::Embedded,
                 create_token: create_token.clone().map(TextSecret::new),
                 running: None,

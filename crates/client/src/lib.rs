@@ -48,6 +48,4 @@ pub use outgoing::Switch;
 pub use reach::{Reach, Scope};
 pub use reception::{DecodedPicture, DecodedSound, FrameFacts, Reception, Remote, SentFrame};
 pub use running::{EventStream, Meeting};
-#[cfg(feature = "danger-sabotage")]
-use sabotage::Sabotage;
 pub use statistics::{ReceivedStatistics, SentStatistics, Statistics};

@@ -46,6 +46,9 @@ pub enum RelayPlace {
         address: String,
         /// Token that the relay asks for before it makes a room.
         create_token: Option<String>,
+        /// SHA-256 of the public key of a relay with a self-signed certificate, which links then carry; `None`: its
+        /// certificate is one that the operating system trusts.
+        tls_pin: Option<[u8; 32]>,
     },
 }
 

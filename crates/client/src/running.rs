@@ -1,5 +1,6 @@
 //! A meeting in progress: started here, then reached by commands and events.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use incamera_devices::{AudioSink, play_audio};
@@ -41,7 +42,7 @@ pub struct Meeting {
     commands: UnboundedSender<Command>,
     driver: JoinHandle<()>,
     reception: Option<SharedReception>,
-    relay: Option<RelayHandle>,
+    relay: Option<Arc<RelayHandle>>,
 }
 
 impl Meeting {
@@ -53,12 +54,14 @@ impl Meeting {
         let prepared = HostedRelay::prepare(&options).await?;
         let founding = prepared.founding(&options)?;
         let entropy = Box::new(SystemEntropy::new());
+        let reach = prepared.reach().await;
+        let relay = prepared.into_running().map(Arc::new);
         let (machine, invite) = MeetingMachine::found(clock::now(), founding, entropy)?;
-        let (commands, events, driver, reception) = start(machine, &invite, media)?;
-        let hosting = LocalEvent::Hosting { link: invite.to_link(), reach: prepared.reach().await };
+        let (commands, events, driver, reception) = start(machine, &invite, media, relay.as_ref())?;
+        let hosting = LocalEvent::Hosting { link: invite.to_link(), reach };
         // The receiver is ours still.
         let _ = events.0.send(hosting.into());
-        Ok((Self { commands, driver, reception, relay: prepared.into_running() }, events.1))
+        Ok((Self { commands, driver, reception, relay }, events.1))
     }
 
     /// Joins a meeting by its invite.
@@ -73,7 +76,7 @@ impl Meeting {
             identity: None,
         };
         let machine = MeetingMachine::knock(clock::now(), knocking, Box::new(SystemEntropy::new()))?;
-        let (commands, events, driver, reception) = start(machine, &invite, media)?;
+        let (commands, events, driver, reception) = start(machine, &invite, media, None)?;
         Ok((Self { commands, driver, reception, relay: None }, events.1))
     }
 
@@ -91,7 +94,7 @@ impl Meeting {
         self.command(incamera_meeting::Command::Leave);
         // A panic in the loop was reported when it happened.
         let _ = (&mut self.driver).await;
-        if let Some(relay) = self.relay.take() {
+        if let Some(relay) = self.relay.take().and_then(Arc::into_inner) {
             relay.stop().await;
         }
         self.reception.take().map_or(Ok(()), |reception| reception.finish())?;
@@ -106,7 +109,16 @@ type Started = (
     Option<SharedReception>,
 );
 
-fn start(machine: MeetingMachine, invite: &Invite, media: MediaOptions) -> Result<Started, ClientError> {
+fn start(
+    machine: MeetingMachine,
+    invite: &Invite,
+    media: MediaOptions,
+    hosted: Option<&Arc<RelayHandle>>,
+) -> Result<Started, ClientError> {
+    #[cfg(feature = "danger-sabotage")]
+    let (media, sabotage) = spoil(media);
+    #[cfg(not(feature = "danger-sabotage"))]
+    let _ = hosted;
     let (commands, commanded) = unbounded_channel();
     let (events, told) = unbounded_channel();
     let (report, reports) = unbounded_channel();
@@ -151,9 +163,22 @@ fn start(machine: MeetingMachine, invite: &Invite, media: MediaOptions) -> Resul
         threads: MediaThreads { playback, sealing: sealing_thread, opening: opening_thread },
         is_over: false,
         #[cfg(feature = "danger-sabotage")]
-        sabotage: crate::Sabotage::from_environment(),
+        sabotage,
+        #[cfg(feature = "danger-sabotage")]
+        hosted: hosted.cloned(),
     };
     Ok((commands, (events, told), tokio::spawn(driver.run()), reception))
+}
+
+/// Sabotage that was asked for, and what it does to what is sent.
+#[cfg(feature = "danger-sabotage")]
+fn spoil(mut media: MediaOptions) -> (MediaOptions, Option<crate::sabotage::Sabotage>) {
+    use crate::driver::spoiling::Frozen;
+    let sabotage = crate::sabotage::Sabotage::from_environment();
+    if sabotage == Some(crate::sabotage::Sabotage::Freeze) {
+        media.video = media.video.map(|source| Box::new(Frozen::new(source)) as _);
+    }
+    (media, sabotage)
 }
 
 fn origin(relay: &RelayAddress) -> String {

@@ -1,5 +1,6 @@
 //! One participant: a process, and what it has said so far.
 
+use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -48,8 +49,10 @@ pub struct Participant {
     pub first_picture_ms: Option<u64>,
     /// Problems that it reported, `(code, name of the person concerned)`.
     pub problems: Vec<(String, Option<String>)>,
+    names: HashMap<String, String>,
     invite: Option<String>,
     exit: Option<ExitStatus>,
+    is_judged: bool,
 }
 
 impl Participant {
@@ -99,8 +102,10 @@ impl Participant {
             epoch: None,
             first_picture_ms: None,
             problems: Vec::new(),
+            names: HashMap::new(),
             invite: None,
             exit: None,
+            is_judged: false,
         })
     }
 
@@ -141,16 +146,34 @@ impl Participant {
         let text = |key: &str| line.get(key).and_then(Value::as_str).map(str::to_owned);
         match line.get("event").and_then(Value::as_str) {
             Some("hosting") => self.invite = text("link"),
-            Some("room_code_changed") => self.room_code = text("code"),
-            Some("epoch_changed") => self.epoch = line.get("epoch").and_then(Value::as_u64),
+            Some("room_code_changed") if !self.is_judged => self.room_code = text("code"),
+            Some("epoch_changed") if !self.is_judged => {
+                self.epoch = line.get("epoch").and_then(Value::as_u64)
+            }
             Some("first_picture") => {
                 let after = line.get("after_admission_ms").and_then(Value::as_u64);
                 self.first_picture_ms = self.first_picture_ms.or(after);
             }
-            Some("statistics") => self.statistics = Some(line.clone()),
+            Some("statistics") if !self.is_judged => self.statistics = Some(line.clone()),
             Some("problem") => self.problems.push((text("code").unwrap_or_default(), text("name"))),
+            Some("joined") => self.learn_name(&line["member"]),
+            Some("key_missing") => {
+                let who = text("member").and_then(|member| self.names.get(&member).cloned());
+                self.problems.push(("meeting.key.missing".to_owned(), who));
+            }
             _ => {}
         }
+    }
+
+    fn learn_name(&mut self, member: &Value) {
+        if let (Some(id), Some(name)) = (member["member"].as_str(), member["name"].as_str()) {
+            self.names.insert(id.to_owned(), name.to_owned());
+        }
+    }
+
+    /// The meeting is over for the verdict: leaving changes codes, epochs and rosters.
+    pub(super) fn stop_judging(&mut self) {
+        self.is_judged = true;
     }
 
     /// From how many others it has decoded a picture.

@@ -84,6 +84,11 @@ impl People {
         self.people.get(&member)?.stream.as_ref()
     }
 
+    #[cfg(feature = "danger-sabotage")]
+    pub(super) fn stream_of_name(&self, name: &str) -> Option<&StreamId> {
+        self.people.values().find(|person| person.name == name)?.stream.as_ref()
+    }
+
     pub(super) fn lost_packets(&mut self, stream: Option<&StreamId>, lost: u32) {
         let person =
             self.people.values_mut().find(|person| stream.is_some() && person.stream.as_ref() == stream);

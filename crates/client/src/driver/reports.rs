@@ -40,6 +40,8 @@ impl MeetingDriver {
                 }
             }
             IncomingReport::FirstPicture(member) => {
+                #[cfg(feature = "danger-sabotage")]
+                self.spoil_sfu();
                 if let Some(event) = self.people.first_picture(member, clock::now().mono) {
                     self.tell(event);
                 }
