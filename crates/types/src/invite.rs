@@ -330,6 +330,7 @@ mod tests {
     }
 
     #[test]
+    /// SEC-14.
     fn debug_shows_no_secret() {
         let shown = format!("{:?}", invite(None));
         assert!(!shown.contains('9') && !shown.contains("[7"), "{shown}");

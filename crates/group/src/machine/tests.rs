@@ -163,6 +163,7 @@ fn the_same_person_comes_back_by_a_new_leaf_that_replaces_the_old_one_in_one_com
 }
 
 #[test]
+/// SEC-07.
 fn leaf_updates_are_paced_heal_the_tree_and_leave_the_room_code_alone() {
     let mut room = Room::of(3, 10);
     let code = room.peers[0].machine.room_code();
