@@ -44,7 +44,7 @@ pub(crate) async fn host(arguments: Host) -> Exit {
     };
     let media = match media(&arguments.take_part) {
         Ok(media) => media,
-        Err(problem) => return refuse(style, &problem, Exit::DeviceFailed),
+        Err((problem, exit)) => return refuse(style, &problem, exit),
     };
     match Meeting::host(options, media).await {
         Ok((meeting, events)) => {
@@ -74,7 +74,7 @@ pub(crate) async fn join(arguments: Join) -> Exit {
     let options = JoinOptions { invite, name: Pii::new(arguments.take_part.name.clone()) };
     let media = match media(&arguments.take_part) {
         Ok(media) => media,
-        Err(problem) => return refuse(style, &problem, Exit::DeviceFailed),
+        Err((problem, exit)) => return refuse(style, &problem, exit),
     };
     match Meeting::join(options, media).await {
         Ok((meeting, events)) => {
@@ -133,23 +133,30 @@ fn place(arguments: &Host) -> Result<RelayPlace, String> {
     Ok(RelayPlace::Here { listen: arguments.listen.unwrap_or(anywhere), sfu })
 }
 
-fn media(take_part: &TakePart) -> Result<MediaOptions, Problem> {
-    let device = |error| Problem::of(&ClientError::Device(error));
+/// Opens what is sent before what is written, so that a bad input leaves no files behind.
+fn media(take_part: &TakePart) -> Result<MediaOptions, (Problem, Exit)> {
+    let refused = |exit| move |error| (Problem::of(&ClientError::Device(error)), exit);
+    let device = refused(Exit::DeviceFailed);
     let size = sources::size(&take_part.pattern_size)
         .ok_or_else(|| device(incamera_client::devices::DeviceError::PictureSize))?;
-    let reception = match (&take_part.out, &take_part.frame_log) {
-        (Some(folder), _) => Some(Takes::create(folder, Keep::Everything).map_err(device)?),
-        (None, Some(folder)) => Some(Takes::create(folder, Keep::FrameLog).map_err(device)?),
+    let audio = sources::audio(&take_part.audio, &take_part.name).map_err(device)?;
+    let video = sources::video(&take_part.video, size, &take_part.name).map_err(device)?;
+    let speaker = if take_part.play { Some(sources::speaker().map_err(device)?) } else { None };
+    let keep = match (&take_part.out, &take_part.frame_log) {
+        (Some(folder), _) => Some((folder, Keep::Everything)),
+        (None, Some(folder)) => Some((folder, Keep::FrameLog)),
         (None, None) => None,
     };
+    let takes = keep.map(|(folder, keep)| Takes::create(folder, keep)).transpose();
+    let takes = takes.map_err(refused(Exit::OutputFailed))?;
     Ok(MediaOptions {
-        audio: sources::audio(&take_part.audio, &take_part.name).map_err(device)?,
-        video: sources::video(&take_part.video, size, &take_part.name).map_err(device)?,
+        audio,
+        video,
         video_kbps: take_part.video_kbps,
         layers: take_part.layers,
         wanted_layer: wanted_layer(&take_part.want),
-        speaker: if take_part.play { Some(sources::speaker().map_err(device)?) } else { None },
-        reception: reception.map(|takes| Box::new(takes) as _),
+        speaker,
+        reception: takes.map(|takes| Box::new(takes) as _),
         bind: take_part.bind,
     })
 }
@@ -256,7 +263,7 @@ impl TakingPart {
                 },
                 Some((request, reply)) = requests.recv() => {
                     // Who asked may be gone already.
-                    let _ = reply.send(self.answer(request));
+                    let _ = reply.send(self.answer(&request));
                 }
                 () = &mut end => {
                     end.as_mut().reset(tokio::time::Instant::now() + far);
@@ -274,7 +281,7 @@ impl TakingPart {
             }
         }
         let finished = self.meeting.finished().await;
-        let exit = self.final_exit(finished.err());
+        let exit = self.final_exit(finished.err().as_ref());
         self.style.ended(exit as u8, self.reason);
         exit
     }
@@ -327,7 +334,7 @@ impl TakingPart {
         }
     }
 
-    fn final_exit(&self, output_error: Option<ClientError>) -> Exit {
+    fn final_exit(&self, output_error: Option<&ClientError>) -> Exit {
         let by_reason = match self.reason {
             Some(StopReason::Left | StopReason::Ended) | None => Exit::Done,
             Some(StopReason::Removed) => Exit::Removed,
@@ -348,8 +355,8 @@ impl TakingPart {
         }
     }
 
-    fn answer(&self, request: Request) -> Answer {
-        let command = match &request {
+    fn answer(&self, request: &Request) -> Answer {
+        let command = match request {
             Request::Admit { who } => self.knock(who).map(|knock| Command::Admit { knock }),
             Request::Deny { who } => self.knock(who).map(|knock| Command::Deny { knock }),
             Request::Remove { who } => self.member(who).map(|member| Command::Remove { member }),

@@ -227,7 +227,7 @@ impl MeetingDriver {
         match event {
             SfuEvent::Received(frame) => self.incoming.send(Inbound::Frame(frame)),
             SfuEvent::KeyFrameWanted { context } => {
-                self.publishing.key_frame_wanted(clock::now().mono, context)
+                self.publishing.key_frame_wanted(clock::now().mono, context);
             }
             SfuEvent::Bandwidth { target_bps } => self.publishing.bandwidth(clock::now().mono, target_bps),
             SfuEvent::StreamsChanged { available } => {

@@ -94,16 +94,16 @@ impl Peer {
         let (gathered_in, gathered) = watch::channel(false);
         let (bandwidth_in, bandwidth) = watch::channel(plan.settings.start_bandwidth_bps);
         let engine = engine::media_engine(plan.direction, plan.retransmission).map_err(local)?;
-        let connection = PeerConnectionBuilder::new()
+        let building = PeerConnectionBuilder::new()
             .with_configuration(configuration(plan))
             .with_media_engine(engine)
             .with_setting_engine(engine::settings(plan.settings.silence_limit))
             .with_interceptor_registry(engine::interceptors(plan, feedback_in, bandwidth_in))
             .with_handler(Arc::new(Handler { events: events_in, gathered: gathered_in }))
             .with_udp_addrs(bind_addresses(plan))
-            .build()
-            .await
-            .map_err(local)?;
+            .build();
+        // Boxed: the future carries the whole configuration, 20 kB.
+        let connection = Box::pin(building).await.map_err(local)?;
         let signalling = PeerSignalling {
             connection: Arc::new(connection),
             gathered,

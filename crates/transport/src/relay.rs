@@ -55,7 +55,7 @@ pub enum RelayEvent {
 
 /// What the loop is told.
 enum Order {
-    Send(ClientMessage),
+    Send(Box<ClientMessage>),
     Reconnect,
 }
 
@@ -76,7 +76,7 @@ impl RelayHandle {
         if !self.connected.load(Ordering::Acquire) {
             return Err(RelayError::NotConnected);
         }
-        self.order(Order::Send(message))
+        self.order(Order::Send(Box::new(message)))
     }
 
     /// Gives the present connection up and makes another: what came on it makes no sense.

@@ -145,9 +145,12 @@ async fn pinned_relay_is_accepted_and_another_key_ends_the_attempts() {
     let serving = tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            let Ok(stream) = acceptor.accept(stream).await else { continue };
-            let mut socket = accept_async(stream).await.unwrap();
-            while let Some(Ok(_)) = socket.next().await {}
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(stream) = acceptor.accept(stream).await else { return };
+                let mut socket = accept_async(stream).await.unwrap();
+                while let Some(Ok(_)) = socket.next().await {}
+            });
         }
     });
 

@@ -15,7 +15,7 @@ pub(super) fn check(repository: &Repository) -> Result<Vec<Finding>, String> {
     let mut tested = BTreeSet::new();
     for path in repository.rust() {
         let text = repository.text(path);
-        let tests = if path.contains("/tests/") || path.starts_with("tests/") {
+        let tests = if path.contains("/tests/") || path.starts_with("tests/") || path.ends_with("tests.rs") {
             text.as_str()
         } else {
             text.split_once("#[cfg(test)]").map_or("", |(_, tests)| tests)

@@ -190,7 +190,7 @@ impl OpeningThread {
                 FrameOutput::Report(report) => self.report(IncomingReport::Media(report)),
                 // The log is followed anyway: the relay pushes every entry.
                 FrameOutput::EpochWanted { epoch_bits } => {
-                    tracing::debug!(epoch_bits, "waiting for an epoch")
+                    tracing::debug!(epoch_bits, "waiting for an epoch");
                 }
             }
         }

@@ -102,7 +102,7 @@ impl JanusDriver {
     async fn stay(&mut self) -> Stop {
         self.up.clear();
         let shared = Arc::clone(&self.shared);
-        let mut room = match self.listen_while(Box::pin(Room::join(&shared))).await {
+        let mut room = match self.listen_while(Room::join(&shared)).await {
             Ok(Ok(room)) => room,
             Ok(Err(error)) => return Stop::Failed(error),
             Err(stop) => return stop,

@@ -68,8 +68,7 @@ impl SlotsDriver {
         loop {
             let mut changes = self.shared.changes();
             let (shared, slots) = (Arc::clone(&self.shared), self.slots);
-            // Boxed: the set-up of a connection is a large future.
-            let attempt = match self.listen_while(Box::pin(connect(&shared, slots))).await {
+            let attempt = match self.listen_while(connect(&shared, slots)).await {
                 Ok(attempt) => attempt,
                 Err(Stop::Lost(_)) => continue,
                 Err(stop) => return finish(stop),

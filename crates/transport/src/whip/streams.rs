@@ -65,7 +65,7 @@ pub(super) async fn watch(shared: Arc<Shared>, session: Session, resource: Endpo
         if known.replace(list.version) != Some(list.version) {
             let own = ticket::own_stream(&shared.ticket());
             let available =
-                list.streams.into_iter().filter_map(remote).filter(|stream| stream.id != own).collect();
+                list.streams.iter().filter_map(remote).filter(|stream| stream.id != own).collect();
             shared.sink.tell(SfuEvent::StreamsChanged { available }).await;
         }
     }
@@ -78,7 +78,7 @@ fn parse(body: &str) -> Option<StreamList> {
     Some(list)
 }
 
-fn remote(entry: StreamEntry) -> Option<RemoteStream> {
+fn remote(entry: &StreamEntry) -> Option<RemoteStream> {
     let audio = entry.audio.then_some(MediaKind::Audio);
     let video = entry.video.then_some(MediaKind::Video);
     Some(RemoteStream {
@@ -97,7 +97,7 @@ mod tests {
             {"stream":"../x","audio":true,"video":true,"layers":[]}]}"#;
         let list = parse(body).unwrap();
         assert_eq!(list.version, 3);
-        let streams: Vec<_> = list.streams.into_iter().filter_map(remote).collect();
+        let streams: Vec<_> = list.streams.iter().filter_map(remote).collect();
         assert_eq!(streams.len(), 1);
         assert_eq!(streams[0].kinds, [MediaKind::Audio]);
         assert!(parse("[]").is_none() && parse("").is_none());
