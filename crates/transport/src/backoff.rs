@@ -19,7 +19,7 @@ impl Backoff {
 
     /// For the relay: everybody is to be back within 5 s of its return.
     pub(crate) const fn relay() -> Self {
-        Self::new(Duration::from_millis(250), Duration::from_millis(3_000))
+        Self::new(Duration::from_millis(250), Duration::from_millis(2_000))
     }
 
     const fn new(first: Duration, longest: Duration) -> Self {

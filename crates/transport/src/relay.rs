@@ -102,7 +102,7 @@ impl RelayHandle {
 
 /// Begins to connect to a relay and keeps the connection up until every handle or the receiver is dropped.
 ///
-/// Loss is noticed within 5 s ([`RELAY_SILENCE_LIMIT`]); attempts follow with growing pauses of at most 3 s.
+/// Loss is noticed within 5 s ([`RELAY_SILENCE_LIMIT`]); attempts follow with growing pauses of at most 2 s.
 ///
 /// Must be called within a tokio runtime.
 #[must_use]

@@ -69,16 +69,13 @@ impl Present {
 
 impl MeetingDriver {
     /// Connects with a new ticket: publishing and playing begin in parallel. A renewed ticket of the same identity
-    /// changes nothing while the connection stands, and replaces one that fails.
+    /// serves for later connections.
     pub(super) fn use_ticket(&mut self, ticket: &Ticket) {
-        let fails = self.link.told.is_some();
-        if let Some(present) =
-            self.link.present.take_if(|present| fails || present.identity != ticket.identity)
-        {
+        if let Some(present) = self.link.present.take_if(|present| present.identity != ticket.identity) {
             tokio::spawn(present.end());
         }
-        if self.link.present.is_some() {
-            return;
+        if let Some(present) = &self.link.present {
+            return present.sfu.renew(ticket.clone());
         }
         let mut settings = self.link.settings.clone();
         settings.start_bandwidth_bps = self.publishing.start_bandwidth_bps();

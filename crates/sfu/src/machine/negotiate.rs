@@ -195,16 +195,21 @@ impl SfuMachine {
     }
 }
 
+/// The first connectivity check reaches a client that has not read our answer yet; the default of 250 ms would be
+/// most of the time until the first picture.
+const FIRST_CHECK_REPEATED_AFTER: Duration = Duration::from_millis(50);
+
 /// Opus and VP8 only; mid for players, for publishers also rids and transport-wide feedback. Bandwidth is
 /// not estimated towards players (it costs half as much CPU again), they choose layers themselves.
 fn stack_config(purpose: &Purpose) -> RtcConfig {
-    let config = Rtc::builder()
+    let mut config = Rtc::builder()
         .set_rtp_mode(true)
         .clear_codecs()
         .enable_opus(true, false)
         .enable_vp8(true)
         .clear_extension_map()
         .set_extension(4, Extension::RtpMid);
+    config.set_initial_stun_rto(FIRST_CHECK_REPEATED_AFTER);
     match purpose {
         Purpose::Publish => config
             .set_extension(3, Extension::TransportSequenceNumber)
