@@ -1,0 +1,300 @@
+//! What must hold after every step.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use incamera_meeting::frames::{DeliveredFrame, FRESH_FOR};
+use incamera_meeting::{AlarmCode, EpochKeys, Event, MeetingState, RemovalReason};
+use incamera_relay_proto::{ClientMessage, Lane, Request, Seq, ServerMessage};
+use incamera_types::{Context, Epoch, MemberId, Mono};
+
+use crate::actor::{FrameName, Life};
+use crate::world::{HOST, World};
+
+/// A hostile relay is shown within this time (SEC-08, SEC-09).
+const SHOWN_WITHIN: Duration = Duration::from_secs(11);
+
+/// A stretched log is shown within this time: it begins to be late only after a while.
+const STRETCH_SHOWN_WITHIN: Duration = Duration::from_secs(35);
+
+/// Time after which a removed member reads nothing more from an honest relay (SEC-05).
+const LOCKED_OUT_WITHIN: Duration = Duration::from_secs(5);
+
+#[derive(Default)]
+pub(crate) struct Invariants {
+    /// The first invariant that did not hold.
+    pub(crate) broken: Option<String>,
+    epochs: BTreeMap<u64, EpochFacts>,
+    seals: HashMap<FrameName, Seal>,
+    /// Entries that no honest machine wrote.
+    pub(crate) hostile_entries: BTreeSet<Seq>,
+    pub(crate) bad_card_shown: BTreeSet<usize>,
+    pub(crate) last_commit: Option<(Mono, usize)>,
+    expectations: Vec<Expectation>,
+}
+
+struct EpochFacts {
+    authenticator: [u8; 32],
+    members: BTreeSet<MemberId>,
+}
+
+/// A frame that was sealed.
+pub(crate) struct Seal {
+    pub(crate) actor: usize,
+    pub(crate) at: Mono,
+    pub(crate) context: Context,
+    pub(crate) payload: String,
+}
+
+/// Something that a participant must be told in time.
+struct Expectation {
+    actor: usize,
+    by: Mono,
+    what: Shown,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Fork,
+    Gap,
+    Stretch,
+}
+
+impl Invariants {
+    pub(crate) fn forget_expectations_of(&mut self, actor: usize) {
+        self.expectations.retain(|expected| expected.actor != actor);
+    }
+}
+
+/// Whether bytes hold something that only members may read; every name, line and payload begins alike.
+pub(crate) fn contains_canary(bytes: &[u8]) -> bool {
+    bytes.windows(6).any(|window| window == b"anary " || window == b"anary-")
+}
+
+impl World {
+    pub(crate) fn expect_fork(&mut self, actor: usize) {
+        self.expect(actor, Shown::Fork, SHOWN_WITHIN);
+    }
+
+    pub(crate) fn expect_gap(&mut self, actor: usize) {
+        self.expect(actor, Shown::Gap, SHOWN_WITHIN);
+    }
+
+    pub(crate) fn expect_stretch(&mut self, actor: usize) {
+        self.expect(actor, Shown::Stretch, STRETCH_SHOWN_WITHIN);
+    }
+
+    fn expect(&mut self, actor: usize, what: Shown, within: Duration) {
+        let by = self.now.mono.plus(within);
+        self.invariants.expectations.push(Expectation { actor, by, what });
+    }
+
+    /// After every input of a participant.
+    pub(crate) fn check_actor(&mut self, actor: usize) {
+        self.check_expectations();
+        let client = &self.actors[actor];
+        if !client.is_in() {
+            return;
+        }
+        let machine = &client.machine;
+        let (Some(epoch), Some(authenticator)) = (machine.epoch(), machine.epoch_authenticator()) else {
+            return self.broken(format_args!("participant {actor} is in the meeting without a group"));
+        };
+        let roster: BTreeSet<MemberId> = machine.members().map(|view| view.member).collect();
+        let Some(facts) = self.invariants.epochs.get(&epoch.0) else { return };
+        if facts.authenticator != authenticator {
+            return self
+                .broken(format_args!("participant {actor} has another epoch {} than others", epoch.0));
+        }
+        if facts.members != roster {
+            self.broken(format_args!("participant {actor} shows other members than have keys (SEC-16)"));
+        }
+    }
+
+    fn check_expectations(&mut self) {
+        let now = self.now.mono;
+        let late = self.invariants.expectations.iter().find(|expected| expected.by < now);
+        if let Some(Expectation { actor, what, .. }) = late {
+            let what = match what {
+                Shown::Fork => "a forked log (SEC-09)",
+                Shown::Gap => "a gap in the log (SEC-08)",
+                Shown::Stretch => "a relay that stretches time (SEC-08)",
+            };
+            self.broken(format!("participant {actor} was not shown {what}"));
+        }
+    }
+
+    /// Keys that a machine gives to its frame threads: one group per epoch, the same for all.
+    pub(crate) fn check_keys(&mut self, actor: usize, keys: &EpochKeys) {
+        let Some(own) = self.actors[actor].machine.own_member() else {
+            return self.broken(format_args!("participant {actor} has keys but is no member"));
+        };
+        self.actors[actor].members.insert(own);
+        let mut members: BTreeSet<MemberId> = keys.members.iter().map(|holder| holder.member).collect();
+        members.insert(own);
+        let facts = EpochFacts { authenticator: keys.authenticator, members };
+        let known = self.invariants.epochs.entry(keys.epoch.0).or_insert(facts);
+        if known.authenticator != keys.authenticator {
+            self.broken(format_args!("the group forked in epoch {}", keys.epoch.0));
+        }
+    }
+
+    /// SEC-17, SEC-05: no (key, nonce) twice, and never a key that somebody removed still has.
+    pub(crate) fn check_seal(&mut self, actor: usize, name: FrameName, seal: Seal) {
+        let client = &self.actors[actor];
+        if !client.media_flows {
+            return self
+                .broken(format_args!("participant {actor} sealed although media is stopped (SEC-08)"));
+        }
+        let newest = client.epochs.last_key_value().map(|(epoch, _)| *epoch);
+        let members = |epoch| self.invariants.epochs.get(&epoch).map(|facts| &facts.members);
+        if let (Some(newest), Some(used)) = (newest.and_then(members), members(name.0))
+            && !used.is_subset(newest)
+        {
+            return self.broken(format_args!("participant {actor} sealed for a removed member (SEC-05)"));
+        }
+        if self.invariants.seals.insert(name, seal).is_some() {
+            self.broken(format_args!("a key and nonce were used twice: {name:?} (SEC-17)"));
+        }
+    }
+
+    /// A frame that somebody opened: authentic, once, fresh, and of an epoch that the opener was a member of.
+    pub(crate) fn check_opened(&mut self, actor: usize, frame: &DeliveredFrame) {
+        let name = (frame.epoch.0, frame.frame.kid().value(), frame.frame.counter());
+        let Some(seal) = self.invariants.seals.get(&name) else {
+            return self
+                .broken(format_args!("participant {actor} opened a frame that nobody sealed: {name:?}"));
+        };
+        let (sender, age) = (seal.actor, self.now.mono.since(seal.at));
+        let genuine =
+            seal.payload.as_bytes() == frame.frame.payload() && seal.context == frame.frame.context();
+        let by_sender = self.actors[sender].members.contains(&frame.member);
+        let facts = self.invariants.epochs.get(&frame.epoch.0);
+        let client = &self.actors[actor];
+        let was_member = facts.is_some_and(|facts| !facts.members.is_disjoint(&client.members));
+        let wrong = if !genuine {
+            Some("opened a frame as something else than was sealed (SEC-02)")
+        } else if !by_sender {
+            Some("opened a frame of one member as another's (SEC-04)")
+        } else if !was_member {
+            Some("opened a frame of an epoch that it is no member of (SEC-05, SEC-06)")
+        } else if client.opened.contains(&name) {
+            Some("opened a frame twice (SEC-03)")
+        } else if client.life == Life::Running && !client.media_flows {
+            Some("opened a frame although media is stopped (SEC-08)")
+        } else if client.held.contains(&frame.member) {
+            Some("opened a frame of a member that is held (SEC-08)")
+        } else if client.heard.contains_key(&sender) && age > FRESH_FOR + Duration::from_secs(1) {
+            Some("opened a stale frame (SEC-18)")
+        } else {
+            None
+        };
+        if let Some(wrong) = wrong {
+            return self.broken(format_args!("participant {actor} {wrong}"));
+        }
+        self.check_lockout(actor, name);
+        let now = self.now.mono;
+        let client = &mut self.actors[actor];
+        client.opened.insert(name);
+        client.heard.insert(sender, now);
+    }
+
+    /// SEC-05: nothing sealed later than the deadline at which the last member without news stops.
+    fn check_lockout(&mut self, actor: usize, name: FrameName) {
+        let Some(removed_at) = self.actors[actor].removed_at else { return };
+        let bound = removed_at.plus(self.setup.media_stops_after + SHOWN_WITHIN);
+        let sealed_at = self.invariants.seals.get(&name).map(|seal| seal.at);
+        self.counts.add("frame before the switch opened by a removed member");
+        if sealed_at.is_some_and(|at| at > bound) {
+            self.broken(format_args!("removed participant {actor} still opens media (SEC-05)"));
+        }
+    }
+
+    /// What a client hands to the relay.
+    pub(crate) fn check_sent(&mut self, actor: usize, message: &ClientMessage, bytes: &[u8]) {
+        if contains_canary(bytes) {
+            return self.broken(format_args!("participant {actor} sent plaintext to the relay (SEC-12)"));
+        }
+        let blob = match &message.request {
+            Request::Append { blob, .. } | Request::Reply { blob, .. } | Request::Knock { blob, .. } => blob,
+            _ => return,
+        };
+        if blob.as_bytes().len() % 512 != 0 {
+            return self.broken("a blob is not a multiple of 512 bytes (SEC-12)");
+        }
+        let knocks = matches!(message.request, Request::Knock { .. });
+        if knocks && self.invariants.bad_card_shown.contains(&actor) {
+            self.broken(format_args!("participant {actor} knocked although the card is forged (SEC-19)"));
+        }
+    }
+
+    /// What the relay has for a client.
+    pub(crate) fn check_relayed(&mut self, actor: usize, message: &ServerMessage) {
+        if let (Some(removed_at), ServerMessage::Entry { .. }) = (self.actors[actor].removed_at, message)
+            && self.now.mono.since(removed_at) > LOCKED_OUT_WITHIN
+            && self.actors[HOST].is_well_since(removed_at)
+            && self.relay_was_down.is_none_or(|at| at < removed_at)
+        {
+            self.broken(format_args!("removed participant {actor} still reads the log (SEC-05)"));
+        }
+    }
+
+    /// After an entry was processed: what no honest machine wrote changed nothing (SEC-10).
+    pub(crate) fn check_entry(&mut self, actor: usize, seq: Seq, lane: Lane, before: Option<Epoch>) {
+        let client = &self.actors[actor];
+        let changed = client.machine.epoch() != before && client.life == Life::Running;
+        if lane == Lane::Commit && changed && self.invariants.hostile_entries.contains(&seq) {
+            self.broken(format_args!("participant {actor} followed an invalid commit (SEC-10)"));
+        }
+    }
+
+    /// What a machine tells its user.
+    pub(crate) fn check_event(&mut self, actor: usize, event: &Event) {
+        match event {
+            Event::StateChanged { state: MeetingState::InMeeting } => {
+                if actor != HOST && self.actors[actor].entries_in_all == 0 {
+                    self.broken(format_args!("participant {actor} joined without confirmation (SEC-19)"));
+                }
+            }
+            Event::Removed { member, why: RemovalReason::Silent, .. } => self.check_silent(*member),
+            Event::ChatReceived { line } => {
+                let text = line.text.reveal();
+                if !self.actors[actor].chats.insert(text.clone()) {
+                    self.broken(format_args!("participant {actor} was shown a chat line twice"));
+                }
+                self.check_old_message(actor);
+            }
+            Event::Alarm { code, .. } => self.shown(actor, *code),
+            Event::LinkDegraded { .. } | Event::MediaStopped { .. } => {
+                let stretched =
+                    |expected: &Expectation| expected.actor == actor && expected.what == Shown::Stretch;
+                self.invariants.expectations.retain(|expected| !stretched(expected));
+            }
+            Event::Stopped { .. } => self.invariants.forget_expectations_of(actor),
+            _ => {}
+        }
+    }
+
+    fn shown(&mut self, actor: usize, code: AlarmCode) {
+        self.invariants.expectations.retain(|expected| {
+            let fits = match expected.what {
+                Shown::Fork => code == AlarmCode::ForkLog,
+                Shown::Gap => code == AlarmCode::LogGap,
+                Shown::Stretch => false,
+            };
+            !(fits && expected.actor == actor)
+        });
+    }
+
+    /// Nobody is removed for silence who was heard: neither by an outage of the relay nor otherwise.
+    fn check_silent(&mut self, member: MemberId) {
+        let Some(who) = self.actors.iter().position(|actor| actor.members.contains(&member)) else { return };
+        let client = &self.actors[who];
+        let patience = self.setup.removed_after + self.setup.removed_after;
+        let hindered = client.hindered.is_some_and(|at| self.now.mono.since(at) <= patience);
+        let current = client.machine.own_member() == Some(member);
+        if client.is_in() && current && !hindered {
+            self.broken(format_args!("participant {who} was removed for silence but was there"));
+        }
+    }
+}
