@@ -45,7 +45,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let service = app.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
-        Self { sfu, http: Client::new(), base: format!("http://{address}") }
+        Self { sfu, http: http_client(), base: format!("http://{address}") }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -112,4 +112,11 @@ impl Server {
         assert_eq!(response.status(), StatusCode::OK);
         response.json().await.unwrap()
     }
+}
+
+/// A client for plain HTTP. It wants a TLS provider all the same, when the workspace is built as a whole.
+fn http_client() -> Client {
+    // Another test of this process may have installed it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::new()
 }
