@@ -31,7 +31,7 @@ enum Action {
 /// Actions and how often each is drawn.
 const WEIGHTS: &[(u64, Action)] = &[
     (24, Action::Join),
-    (4, Action::Leave),
+    (6, Action::Leave),
     (6, Action::Remove),
     (3, Action::RemoveWithLateMessage),
     (4, Action::Lock),
@@ -43,7 +43,7 @@ const WEIGHTS: &[(u64, Action)] = &[
     (6, Action::Refused),
     (10, Action::AttackLog),
     (5, Action::ReplayKnock),
-    (8, Action::PlayTrick),
+    (14, Action::PlayTrick),
 ];
 
 impl World {

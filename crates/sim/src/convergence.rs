@@ -14,6 +14,7 @@ impl World {
     /// Stops all faults and lets every deadline of the meeting pass.
     pub(crate) fn heal(&mut self) {
         self.is_busy = false;
+        self.invariants.forget_stretches();
         for actor in 0..self.actors.len() {
             self.actors[actor].trick = None;
             self.actors[actor].cut_until = None;

@@ -64,6 +64,11 @@ impl Invariants {
     pub(crate) fn forget_expectations_of(&mut self, actor: usize) {
         self.expectations.retain(|expected| expected.actor != actor);
     }
+
+    /// The relay is honest again before its stretched log had to be noticed.
+    pub(crate) fn forget_stretches(&mut self) {
+        self.expectations.retain(|expected| expected.what != Shown::Stretch);
+    }
 }
 
 /// Whether bytes hold something that only members may read; every name, line and payload begins alike.

@@ -275,7 +275,7 @@ impl World {
         match why {
             // A modified client would go on listening with what it has.
             StopReason::Removed | StopReason::Left if !client.epochs.is_empty() => {
-                client.removed_at = Some(self.now.mono);
+                client.removed_at = Some(self.now.mono).filter(|_| why == StopReason::Removed);
                 client.receiver.start();
             }
             _ => self.disconnect(actor),
