@@ -6,3 +6,4 @@
 pub mod check;
 pub mod demo;
 pub mod measure;
+pub mod stage;

@@ -155,6 +155,8 @@ fn start(
             relay_trust: trust,
             cleartext: Cleartext::Anywhere,
             bind: media.bind,
+            #[cfg(feature = "danger-sabotage")]
+            candidates: crate::sabotage::candidates_from_environment(),
             ..SfuSettings::default()
         }),
         people: People::new(PictureWant::Layer(media.wanted_layer)),

@@ -1,5 +1,10 @@
 //! What can be spoiled on purpose in test builds, to show that it is noticed.
 
+use incamera_transport::{Candidates, Through};
+
+/// Variable with two addresses, `PUBLISH,PLAY`, that stand for the SFU's media address.
+const THROUGH: &str = "INCAMERA_CANDIDATES_THROUGH";
+
 /// One kind of harm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Sabotage {
@@ -70,6 +75,17 @@ impl Attack {
     }
 }
 
+/// Which way media takes: through a bad network between here and the SFU if the environment names one.
+pub(crate) fn candidates_from_environment() -> Candidates {
+    let through = std::env::var(THROUGH).ok().and_then(|text| parse_through(&text));
+    through.map_or(Candidates::Offered, Candidates::Through)
+}
+
+fn parse_through(text: &str) -> Option<Through> {
+    let (publish, play) = text.split_once(',')?;
+    Some(Through { publish: publish.parse().ok()?, play: play.parse().ok()? })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,5 +99,12 @@ mod tests {
         assert_eq!(Sabotage::parse("swap-streams:Ada,Ben"), Some(Sabotage::Attack(swap)));
         assert_eq!(Sabotage::parse("swap-streams:Ada"), None);
         assert_eq!(Sabotage::parse("nothing"), None);
+    }
+
+    #[test]
+    fn a_bad_network_is_named_by_two_addresses() {
+        let through = parse_through("10.0.0.1:5,10.0.0.1:6").map(|through| (through.publish.port(), through.play.port()));
+        assert_eq!(through, Some((5, 6)));
+        assert!(parse_through("10.0.0.1:5").is_none() && parse_through("10.0.0.1,10.0.0.2").is_none());
     }
 }

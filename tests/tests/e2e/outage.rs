@@ -1,0 +1,121 @@
+//! Servers that go away and come back.
+
+use std::time::Duration;
+
+use incamera_tests::demo::monotonic_us;
+use incamera_tests::stage::{
+    Cast, Doorway, PATIENCE, Stage, Watched, is_full_run, longest_loss, received_from, sent,
+};
+use rustix::process::Signal;
+use serde_json::Value;
+
+/// Most pictures in a row that may be lost without anybody noticing a stop: half a second.
+const NO_GAP: usize = 15;
+
+fn seconds_since(begin_us: u64, event: &Value) -> f64 {
+    let at = event["t_us"].as_u64().expect("events have a time");
+    at.saturating_sub(begin_us) as f64 / 1e6
+}
+
+/// Ada and Ben in a meeting on a relay of its own, which they reach through a doorway.
+fn meeting(stage: &Stage, more: &[&str]) -> (incamera_tests::stage::RelayProcess, Doorway, [Watched; 2]) {
+    let relay = stage.relay();
+    let doorway = Doorway::to(relay.address);
+    let (mut host, link) = stage.host_on(doorway.address(), &relay.pin, more, &Cast::named("Ada"));
+    let mut ben = stage.join(&link, &Cast::named("Ben"));
+    host.wait_for_pictures(1);
+    ben.wait_for_pictures(1);
+    (relay, doorway, [host, ben])
+}
+
+fn nobody_was_put_out(person: &Watched) {
+    let bad = |event: &&Value| matches!(event["event"].as_str(), Some("removed" | "stopped" | "ended"));
+    assert_eq!(person.events().iter().find(bad), None);
+}
+
+#[test]
+fn a_relay_that_is_away_for_20_seconds_is_not_noticed_in_sound_and_picture() {
+    if !is_full_run("relay away for 20 s") {
+        return;
+    }
+    let stage = Stage::for_meeting();
+    let (_relay, doorway, [mut host, mut ben]) = meeting(&stage, &[]);
+    doorway.shut();
+    host.watch_for(Duration::from_secs(20));
+    doorway.open();
+    for person in [&mut host, &mut ben] {
+        person.rewind();
+        person.wait_for("link_restored", PATIENCE, |_| true);
+        assert!(!person.events().iter().any(|event| event["event"] == "media_stopped"));
+        nobody_was_put_out(person);
+    }
+    assert_eq!(ben.leave().code, Some(0));
+    assert_eq!(host.leave().code, Some(0));
+    for (at, from) in [("Ada", "Ben"), ("Ben", "Ada")] {
+        let pictures = received_from(&stage.frames(at), from, "video");
+        assert!(pictures.len() > 600, "{} pictures", pictures.len());
+        let lost = longest_loss(&sent(&stage.frames(from), "video"), &pictures);
+        assert!(lost < NO_GAP, "{lost} pictures of {from} in a row did not reach {at}");
+    }
+}
+
+#[test]
+fn a_relay_that_is_away_for_a_minute_stops_media_with_the_reason_until_it_is_back() {
+    if !is_full_run("relay away for 60 s") {
+        return;
+    }
+    let stage = Stage::for_meeting();
+    let deadlines = ["--media-deadline", "30", "--removal-deadline", "120"];
+    let (_relay, doorway, [mut host, mut ben]) = meeting(&stage, &deadlines);
+    doorway.shut();
+    let shut = monotonic_us();
+    host.watch_for(Duration::from_secs(60));
+    doorway.open();
+    let open = monotonic_us();
+    for person in [&mut host, &mut ben] {
+        person.rewind();
+        let degraded = person.wait_for("link_degraded", PATIENCE, |_| true);
+        assert!(seconds_since(shut, &degraded) <= 12.0, "{degraded}");
+        let stopped = person.wait_for("media_stopped", PATIENCE, |_| true);
+        assert_eq!(stopped["why"], "link_lost");
+        assert!((25.0..=45.0).contains(&seconds_since(shut, &stopped)), "{stopped}");
+        let started = person.wait_for("media_started", PATIENCE, |_| true);
+        assert!(seconds_since(open, &started) <= 5.0, "{} s: {started}", seconds_since(open, &started));
+        nobody_was_put_out(person);
+    }
+    ben.watch_for(Duration::from_secs(3));
+    assert_eq!(ben.leave().code, Some(0));
+    assert_eq!(host.leave().code, Some(0));
+    for (at, from) in [("Ada", "Ben"), ("Ben", "Ada")] {
+        let pictures = received_from(&stage.frames(at), from, "video");
+        let back = pictures.iter().find(|picture| picture.captured_us > open).expect("pictures are back");
+        assert!(back.decoded_us < open + 5_000_000, "{at}: {} us", back.decoded_us - open);
+        let between = |at: u64| at > shut + 50_000_000 && at < open;
+        assert!(!pictures.iter().any(|picture| between(picture.decoded_us)), "{at} saw {from} meanwhile");
+    }
+}
+
+#[test]
+fn an_sfu_that_stops_is_noticed_by_its_silence_and_media_is_back_when_it_is() {
+    let stage = Stage::for_meeting();
+    let (relay, _doorway, [mut host, mut ben]) = meeting(&stage, &[]);
+    relay.signal(Signal::STOP);
+    let stopped = monotonic_us();
+    for person in [&mut host, &mut ben] {
+        let lost = person.wait_for("sfu_lost", PATIENCE, |_| true);
+        assert!(seconds_since(stopped, &lost) <= 2.5, "{} s: {lost}", seconds_since(stopped, &lost));
+    }
+    relay.signal(Signal::CONT);
+    let back = monotonic_us();
+    ben.watch_for(Duration::from_secs(6));
+    for person in [&host, &ben] {
+        nobody_was_put_out(person);
+    }
+    assert_eq!(ben.leave().code, Some(0));
+    assert_eq!(host.leave().code, Some(0));
+    for (at, from) in [("Ada", "Ben"), ("Ben", "Ada")] {
+        let pictures = received_from(&stage.frames(at), from, "video");
+        let first = pictures.iter().find(|picture| picture.captured_us > back).expect("pictures are back");
+        assert!(first.decoded_us < back + 5_000_000, "{at}: {} us", first.decoded_us - back);
+    }
+}
