@@ -3,6 +3,8 @@
 //!
 //! Read first: [`Plan`], [`hold`], [`Verdict`].
 
+#![expect(clippy::print_stderr, reason = "progress of a program that a person watches")]
+
 mod frame_log;
 mod participant;
 mod table;
@@ -122,6 +124,7 @@ fn spawn(plan: Plan, number: usize, program: &Path, home: &Path) -> Spawn {
         video: "pattern".to_owned(),
         invite: None,
         sabotage: spoil,
+        environment: Vec::new(),
         more: Vec::new(),
     }
 }

@@ -5,5 +5,7 @@
 
 pub mod check;
 pub mod demo;
+pub mod fuzzing;
+pub mod interop;
 pub mod measure;
 pub mod stage;

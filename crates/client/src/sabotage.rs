@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn a_bad_network_is_named_by_two_addresses() {
-        let through = parse_through("10.0.0.1:5,10.0.0.1:6").map(|through| (through.publish.port(), through.play.port()));
+        let through = parse_through("10.0.0.1:5,10.0.0.1:6")
+            .map(|through| (through.publish.port(), through.play.port()));
         assert_eq!(through, Some((5, 6)));
         assert!(parse_through("10.0.0.1:5").is_none() && parse_through("10.0.0.1,10.0.0.2").is_none());
     }

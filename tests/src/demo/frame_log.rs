@@ -26,6 +26,8 @@ pub struct OpenedPicture {
     pub decoded_us: u64,
     /// The number read from the pixels of a test pattern.
     pub pattern: Option<u32>,
+    /// Width of a picture in pixels.
+    pub width: Option<u32>,
 }
 
 /// What one participant logged.

@@ -28,6 +28,8 @@ pub struct Spawn {
     pub invite: Option<String>,
     /// What this participant spoils.
     pub sabotage: Option<String>,
+    /// Further environment variables.
+    pub environment: Vec<(String, String)>,
     /// Further arguments.
     pub more: Vec<String>,
 }
@@ -76,6 +78,7 @@ impl Participant {
             .env("HOME", &spawn.home)
             .env_remove("XDG_RUNTIME_DIR")
             .envs(spawn.sabotage.iter().map(|kind| ("INCAMERA_SABOTAGE", kind)))
+            .envs(spawn.environment.iter().cloned())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|why| format!("{}: {why}", spawn.program.display()))?;
@@ -148,7 +151,7 @@ impl Participant {
             Some("hosting") => self.invite = text("link"),
             Some("room_code_changed") if !self.is_judged => self.room_code = text("code"),
             Some("epoch_changed") if !self.is_judged => {
-                self.epoch = line.get("epoch").and_then(Value::as_u64)
+                self.epoch = line.get("epoch").and_then(Value::as_u64);
             }
             Some("first_picture") => {
                 let after = line.get("after_admission_ms").and_then(Value::as_u64);
