@@ -165,7 +165,7 @@ impl World {
                 self.reach_relay(connection, message, wire_bytes);
             }
             Happening::ToClient { actor, connection, message } => {
-                self.reach_client(actor, connection, message)
+                self.reach_client(actor, connection, message);
             }
             Happening::Frame { actor, track, bytes } => self.receive_frame(actor, track, &bytes),
             Happening::Reconnect { actor } => self.connect(actor),

@@ -71,7 +71,7 @@ impl FrameSealer {
         if newest.is_some_and(|newest| keys.epoch < newest) {
             return Err(InstallError::StaleEpoch);
         }
-        let epoch = SealingEpoch::derive(keys)?;
+        let mut epoch = SealingEpoch::derive(keys)?;
         if newest == Some(keys.epoch) {
             self.make_room(keys)?;
         } else {
@@ -80,6 +80,10 @@ impl FrameSealer {
         if self.current.is_none() {
             self.current = Some(epoch);
         } else {
+            // A switch away from a removed member's key is not put off by an addition after it (SEC-05).
+            if let Some(passed_over) = &self.next {
+                epoch.switch_at = epoch.switch_at.min(passed_over.switch_at);
+            }
             self.next = Some(epoch);
         }
         Ok(())

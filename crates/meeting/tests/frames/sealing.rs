@@ -6,7 +6,7 @@ use incamera_meeting::frames::{FrameSealError, FrameSealer, InstallError};
 use incamera_sframe::UnopenedFrame;
 use incamera_types::{Context, Epoch, FrameBuf, LeafIndex, MediaKind};
 
-use crate::room::{Room, START, STREAMS, media, millis, send};
+use crate::room::{Room, START, STREAMS, media, member, millis, send};
 
 const MIC: Context = Context::Microphone;
 
@@ -129,4 +129,15 @@ fn every_permitted_stream_has_its_own_counter() {
     for context in STREAMS {
         assert_eq!(sealer.seal(START, context, media(START, context)).unwrap().counter(), 0);
     }
+}
+
+#[test]
+fn sec_05_an_addition_after_a_removal_does_not_put_the_switch_off() {
+    let room = Room::of(3);
+    let removed = room.without(2);
+    let added = removed.with(2, member(2, 1));
+    let mut sealer = room.sealer(0);
+    sealer.install(&removed.keys(0, START.mono)).unwrap();
+    sealer.install(&added.keys(0, START.mono.plus(millis(200)))).unwrap();
+    assert_eq!(sealer.epoch(START), Some(added.epoch));
 }
