@@ -4,9 +4,9 @@
 use std::hint::black_box;
 
 use incamera_client::SfuChoice;
+use incamera_devices::read_frame_number;
 use incamera_devices::wav::parse_wav_header;
 use incamera_devices::y4m::{parse_frame_header, parse_y4m_header};
-use incamera_devices::read_frame_number;
 use incamera_group::{Applicant, UnverifiedRules};
 use incamera_identity::Credential;
 use incamera_media::audio::SILENCE;

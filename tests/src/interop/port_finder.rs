@@ -5,6 +5,7 @@
 //! the one that it is meant for: checks go to all ports until one answers.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
@@ -76,15 +77,16 @@ fn lead_in(socket: &Arc<UdpSocket>, own: IpAddr, server: &ManyPorts, is_over: &A
     let mut buffer = vec![0; MAX_PACKET];
     while !is_over.load(Ordering::Relaxed) {
         let Ok((length, client)) = socket.recv_from(&mut buffer) else { continue };
-        if !flows.contains_key(&client) {
-            let Ok(flow) = open_flow(own) else { continue };
-            flows.insert(client, Arc::clone(&flow));
-            let (downstream, is_over) = (Arc::clone(socket), Arc::clone(is_over));
-            threads.push(std::thread::spawn(move || lead_out(&flow, &downstream, client, &is_over)));
-        }
-        if let Some(flow) = flows.get(&client) {
-            flow.send(&buffer[..length], server);
-        }
+        let flow = match flows.entry(client) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let Ok(flow) = open_flow(own) else { continue };
+                let (out, downstream, is_over) = (Arc::clone(&flow), Arc::clone(socket), Arc::clone(is_over));
+                threads.push(std::thread::spawn(move || lead_out(&out, &downstream, client, &is_over)));
+                new.insert(flow)
+            }
+        };
+        flow.send(&buffer[..length], server);
     }
     for thread in threads {
         // A panic in it was reported when it happened.
