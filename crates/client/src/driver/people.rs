@@ -1,13 +1,14 @@
 //! What the driver must know of the others: names, their ids at the SFU, and which picture of each is wanted.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use incamera_meeting::{MemberView, StreamView};
 use incamera_transport::{AudioWant, RemoteStream, StreamId, VideoWant, Want};
-use incamera_types::{Context, MemberId, Mono};
+use incamera_types::{Blame, Context, MemberId, Mono};
 
 use crate::command::PictureWant;
-use crate::event::{LocalEvent, millis};
+use crate::event::{LocalEvent, Problem, millis};
 use crate::reception::Remote;
 
 /// One other participant.
@@ -17,7 +18,25 @@ struct Person {
     stream: Option<StreamId>,
     want: PictureWant,
     lost_packets: u64,
+    heard: Heard,
 }
+
+/// Whether media of a participant came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MediaCame {
+    SinceLastAsked,
+    Not,
+}
+
+/// When media of a participant came last, and whether its absence was told.
+#[derive(Clone, Copy)]
+enum Heard {
+    At(Mono),
+    MissingAndTold,
+}
+
+/// Everybody sends sound all the time, silence too; nothing at all for this long is a fault on the way.
+const NOTHING_COMES_AFTER: Duration = Duration::from_secs(5);
 
 /// Everybody else.
 pub(crate) struct People {
@@ -46,6 +65,7 @@ impl People {
             stream: None,
             want: self.default_want,
             lost_packets: 0,
+            heard: Heard::At(now),
         };
         self.people.insert(member.member, person);
         Remote { member: member.member, name }
@@ -99,6 +119,28 @@ impl People {
 
     pub(super) fn lost_packets_of(&self, member: MemberId) -> u64 {
         self.people.get(&member).map_or(0, |person| person.lost_packets)
+    }
+
+    /// Notes whether media of a member came since the last call; tells, once, that none has come for too long.
+    pub(super) fn media_came(&mut self, member: MemberId, came: MediaCame, now: Mono) -> Option<Problem> {
+        let person = self.people.get_mut(&member)?;
+        if came == MediaCame::SinceLastAsked {
+            person.heard = Heard::At(now);
+            return None;
+        }
+        let Heard::At(at) = person.heard else { return None };
+        if now.since(at) < NOTHING_COMES_AFTER {
+            return None;
+        }
+        person.heard = Heard::MissingAndTold;
+        Some(Problem {
+            code: "client.stream.missing",
+            blame: Blame::Sfu,
+            what: format!("nothing of what {} sends arrives here", person.name),
+            advice: "Wait a few seconds; if it stays, use another media server.",
+            member: Some(member),
+            name: Some(person.name.clone()),
+        })
     }
 
     /// Everything that is to be received: what the SFU lists and what members announced. A listed stream whose owner

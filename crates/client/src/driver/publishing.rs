@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use incamera_devices::{
-    AudioCaptured, AudioSource, DriverHandle, VideoCaptured, VideoSource, VoiceProcessing, capture_audio,
-    capture_video,
+    AudioBlock, AudioCaptured, AudioSource, DeviceError, DriverHandle, Polled, SilenceSource, VideoCaptured,
+    VideoSource, VoiceProcessing, capture_audio, capture_video,
 };
 use incamera_media::opus::Signal;
 use incamera_media::rate::{LayerLimits, RateConfig, RateMachine};
@@ -119,6 +119,10 @@ impl Publishing {
         self.flow = flow;
     }
 
+    pub(super) fn is_flowing(&self) -> bool {
+        self.flow == Flow::Open
+    }
+
     pub(super) fn set_connected(&mut self) {
         self.is_connected = true;
     }
@@ -144,9 +148,11 @@ impl Publishing {
         };
         let mut encoder = SoundEncoder::new(signal, Arc::clone(&self.controls), self.sealing.clone())?;
         let events = self.events.clone();
+        let source =
+            EndsInSilence { source: Some(source), silence: SilenceSource::new(), events: events.clone() };
         Ok(capture_audio(source, move |captured| match captured {
             AudioCaptured::Block(block) => report(&events, encoder.block(block)),
-            AudioCaptured::Ended => tell(&events, LocalEvent::SourceEnded { source: Source::Audio }),
+            AudioCaptured::Ended => {}
             AudioCaptured::Failed(error) => tell(&events, LocalEvent::Problem(Problem::of(&error))),
         })?)
     }
@@ -199,6 +205,28 @@ impl Publishing {
     /// Ends the capture threads.
     pub(super) fn stop(&mut self) {
         self.captures.clear();
+    }
+}
+
+/// A recording that has come to its end is followed by silence: a stream that stops would look like a fault.
+struct EndsInSilence {
+    source: Option<Box<dyn AudioSource>>,
+    silence: SilenceSource,
+    events: UnboundedSender<Event>,
+}
+
+impl AudioSource for EndsInSilence {
+    fn poll_block(&mut self, now: Mono, block: &mut AudioBlock) -> Result<Polled, DeviceError> {
+        if let Some(source) = &mut self.source {
+            match source.poll_block(now, block)? {
+                Polled::Ended => {
+                    self.source = None;
+                    tell(&self.events, LocalEvent::SourceEnded { source: Source::Audio });
+                }
+                polled => return Ok(polled),
+            }
+        }
+        self.silence.poll_block(now, block)
     }
 }
 

@@ -8,6 +8,7 @@ use incamera_meeting::frames::MemberCounts;
 use incamera_types::{MemberId, Mono};
 
 use super::MeetingDriver;
+use super::people::MediaCame;
 use crate::clock;
 use crate::event::{LocalEvent, Problem};
 use crate::incoming::{IncomingReport, RemoteTally};
@@ -47,6 +48,16 @@ impl MeetingDriver {
                 }
             }
             IncomingReport::Tallies(tallies) => {
+                let now = clock::now().mono;
+                // While our own side is down, the absence of others says nothing.
+                let may_come = self.publishing.is_flowing() && self.link.is_playing();
+                for (member, tally, _) in &tallies {
+                    let came = tally.recent_bytes > 0 || !may_come;
+                    let came = if came { MediaCame::SinceLastAsked } else { MediaCame::Not };
+                    if let Some(problem) = self.people.media_came(*member, came, now) {
+                        self.problem(problem);
+                    }
+                }
                 let statistics = self.statistics(tallies);
                 self.tell(LocalEvent::Statistics(statistics));
             }

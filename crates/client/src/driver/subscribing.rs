@@ -22,6 +22,14 @@ pub(crate) struct SfuLink {
     present: Option<Present>,
     /// The first failure is told; the same code again is not.
     told: Option<&'static str>,
+    playing: Playing,
+}
+
+/// Whether media of others can reach us.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Playing {
+    Connected,
+    NotConnected,
 }
 
 struct Present {
@@ -34,7 +42,7 @@ struct Present {
 
 impl SfuLink {
     pub(crate) const fn new(settings: SfuSettings) -> Self {
-        Self { settings, present: None, told: None }
+        Self { settings, present: None, told: None, playing: Playing::NotConnected }
     }
 
     /// The next event; waits for ever while there is no connection.
@@ -42,6 +50,17 @@ impl SfuLink {
         match &mut self.present {
             Some(present) => present.events.recv().await,
             None => std::future::pending().await,
+        }
+    }
+
+    /// Whether media of others can reach us.
+    pub(super) fn is_playing(&self) -> bool {
+        self.playing == Playing::Connected
+    }
+
+    fn set_playing(&mut self, direction: SfuDirection, playing: Playing) {
+        if direction == SfuDirection::Play {
+            self.playing = playing;
         }
     }
 
@@ -117,14 +136,19 @@ impl MeetingDriver {
     pub(super) fn connection_event(&mut self, event: SfuEvent) {
         match event {
             SfuEvent::Connected { direction, took } => {
+                self.link.set_playing(direction, Playing::Connected);
                 if direction == SfuDirection::Publish {
                     self.publishing.set_connected();
                     self.start_capture();
                 }
                 self.tell(LocalEvent::SfuConnected { direction: told(direction), took_ms: millis(took) });
             }
-            SfuEvent::Lost { direction, .. } => self.tell(LocalEvent::SfuLost { direction: told(direction) }),
+            SfuEvent::Lost { direction, .. } => {
+                self.link.set_playing(direction, Playing::NotConnected);
+                self.tell(LocalEvent::SfuLost { direction: told(direction) });
+            }
             SfuEvent::Reconnected { direction, gap } => {
+                self.link.set_playing(direction, Playing::Connected);
                 self.link.told = None;
                 self.tell(LocalEvent::SfuReconnected { direction: told(direction), gap_ms: millis(gap) });
             }
