@@ -35,8 +35,8 @@ impl MeetingDriver {
     pub(super) fn report(&mut self, report: IncomingReport) {
         match report {
             IncomingReport::Media(report) => self.input(Input::Media(report)),
-            IncomingReport::KeyFrameNeeded(member) => {
-                if let Some(stream) = self.people.stream(member) {
+            IncomingReport::KeyFrameNeeded { member, stream } => {
+                if let Some(stream) = stream.as_ref().or_else(|| self.people.stream(member)) {
                     self.link.ask_key_frame(stream);
                 }
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use incamera_devices::{DeviceError, SystemClock};
 use incamera_meeting::frames::{DeliveredFrame, FrameOutput, FrameReceiver, MemberCounts};
 use incamera_meeting::{EpochKeys, MediaReport};
-use incamera_transport::ReceivedFrame;
+use incamera_transport::{ReceivedFrame, StreamId};
 use incamera_types::{Context, MediaKind, MemberId, Now};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -62,7 +62,12 @@ pub(crate) enum IncomingReport {
     /// For the meeting.
     Media(MediaReport),
     /// Nothing of this member's picture decodes until a key frame comes.
-    KeyFrameNeeded(MemberId),
+    KeyFrameNeeded {
+        /// Whose.
+        member: MemberId,
+        /// The stream that its last frame came on.
+        stream: Option<StreamId>,
+    },
     /// The first picture of a member was decoded.
     FirstPicture(MemberId),
     /// Counts of everybody.
@@ -91,6 +96,7 @@ impl IncomingHandle {
             sound,
             reception,
             reports,
+            stream: None,
             #[cfg(feature = "danger-sabotage")]
             without_key: None,
         };
@@ -130,6 +136,8 @@ struct OpeningThread {
     sound: SoundStage,
     reception: Option<SharedReception>,
     reports: UnboundedSender<IncomingReport>,
+    /// The stream that the present frame came on: a hint, good enough to ask for a key frame.
+    stream: Option<StreamId>,
     #[cfg(feature = "danger-sabotage")]
     without_key: Option<MemberId>,
 }
@@ -155,7 +163,10 @@ impl OpeningThread {
     fn order(&mut self, order: Inbound) {
         let now = clock::now();
         match order {
-            Inbound::Frame(frame) => self.receiver.handle_frame(now, frame.kind, frame.payload),
+            Inbound::Frame(frame) => {
+                self.stream = frame.stream;
+                self.receiver.handle_frame(now, frame.kind, frame.payload);
+            }
             Inbound::Keys(keys) => {
                 if let Err(why) = self.receiver.install(now, *keys) {
                     tracing::warn!(code = incamera_types::Fault::code(&why), "keys were not installed");
@@ -246,7 +257,8 @@ impl OpeningThread {
                 let asked = state.key_frame_asked.filter(|at| now.mono.since(at.mono) < KEY_FRAME_ASK_EVERY);
                 if asked.is_none() {
                     state.key_frame_asked = Some(now);
-                    self.report(IncomingReport::KeyFrameNeeded(delivered.member));
+                    let stream = self.stream.clone();
+                    self.report(IncomingReport::KeyFrameNeeded { member: delivered.member, stream });
                 }
             }
             Pictured::Picture(picture) => {
