@@ -76,7 +76,7 @@ impl Fault for GroupError {
         match self {
             Self::Crypto => "group.crypto",
             Self::Sealed => "group.sealed",
-            Self::Library(_) => "group.library",
+            Self::Library(_) => "group.mls",
             Self::NotMember => "group.not_member",
             Self::StillJoining => "group.still_joining",
             Self::NotAllowed => "group.not_allowed",
