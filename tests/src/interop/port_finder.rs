@@ -130,14 +130,28 @@ fn lead_out(flow: &Flow, downstream: &UdpSocket, client: SocketAddr, is_over: &A
 mod tests {
     use super::*;
 
+    /// Two sockets on ports next to each other, so that nobody else's lie between them.
+    fn neighbours(own: IpAddr) -> io::Result<[UdpSocket; 2]> {
+        for _ in 0..100 {
+            let one = UdpSocket::bind((own, 0))?;
+            let next = one.local_addr()?.port().saturating_add(1);
+            if let Ok(other) = UdpSocket::bind((own, next)) {
+                return Ok([one, other]);
+            }
+        }
+        Err(io::Error::other("no two free ports next to each other"))
+    }
+
     #[test]
     fn packets_reach_the_port_that_answered_a_check_and_no_other() -> io::Result<()> {
         let own = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let servers = [UdpSocket::bind((own, 0))?, UdpSocket::bind((own, 0))?];
-        let [one, other] = [servers[0].local_addr()?.port(), servers[1].local_addr()?.port()];
-        let ports = one.min(other)..=one.max(other);
+        let servers = neighbours(own)?;
+        let ports = servers[0].local_addr()?.port()..=servers[1].local_addr()?.port();
         let finder = PortFinder::start(own, ManyPorts { address: own, ports })?;
         let client = UdpSocket::bind((own, 0))?;
+        for socket in servers.iter().chain([&client]) {
+            socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+        }
         let mut buffer = [0; 16];
         client.send_to(b"check", finder.address())?;
         let (_, asker) = servers[0].recv_from(&mut buffer)?;

@@ -97,6 +97,9 @@ fn a_relay_that_is_away_for_a_minute_stops_media_with_the_reason_until_it_is_bac
 
 #[test]
 fn an_sfu_that_stops_is_noticed_by_its_silence_and_media_is_back_when_it_is() {
+    if !is_full_run("an SFU that stops") {
+        return;
+    }
     let stage = Stage::for_meeting();
     let (relay, _doorway, [mut host, mut ben]) = meeting(&stage, &[]);
     relay.signal(Signal::STOP);
