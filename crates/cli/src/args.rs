@@ -1,8 +1,11 @@
 //! The command line: parsing, help and ranges come from this one table.
 
+use std::net::{IpAddr, UdpSocket};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use incamera_client::devices::VideoSize;
+use incamera_client::{RelayAddress, SfuChoice};
 
 /// Hold and join meetings whose media no server can open.
 #[derive(Parser)]
@@ -14,6 +17,9 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+/// Longest stay in a meeting: a year.
+const MAX_SECONDS: u64 = 365 * 24 * 3_600;
 
 const EXIT_CODES: &str = "Exit codes: 0 went well, 2 wrong use, 10 bad link, 11 relay unreachable, 12 not admitted, \
 13 removed, 14 SFU failed, 15 media could not be opened, 16 device or file failed, 17 meeting lost, 18 output could \
@@ -41,28 +47,32 @@ pub(crate) enum Command {
 /// `host`
 #[derive(Args)]
 pub(crate) struct Host {
-    /// Address and port where the relay and SFU of this meeting listen. Without it: every network of this
-    /// computer, a free port
+    /// Address and port where the relay and SFU of this meeting listen. Without it: the address by which other
+    /// computers reach this one, and a free port
     #[arg(long, value_name = "ADDR", conflicts_with = "relay")]
     pub(crate) listen: Option<std::net::SocketAddr>,
     /// Hold the meeting on this relay instead of on this computer, such as meet.court.example
-    #[arg(long, value_name = "HOST[:PORT]")]
-    pub(crate) relay: Option<String>,
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = RelayAddress::parse)]
+    pub(crate) relay: Option<RelayAddress>,
     /// Token that the relay asks for before it makes a room; read from standard input with -
     #[arg(long, value_name = "TOKEN|-", requires = "relay")]
     pub(crate) create_token: Option<String>,
     /// Key of a relay with a self-signed certificate: the 64 digits that it writes to its log when it starts
     #[arg(long, value_name = "HEX", requires = "relay", value_parser = tls_pin)]
     pub(crate) relay_pin: Option<TlsPin>,
-    /// Media server: embedded, janus:ws://HOST:PORT[/?room=N&pin=P], or whip:https://HOST/PATH[,whep=URL][,token=T]
-    #[arg(long, default_value = "embedded", value_name = "SFU", conflicts_with = "relay")]
-    pub(crate) sfu: String,
+    /// Media server: embedded, janus:ws://HOST:PORT, or whip:https://HOST/PATH[,whep=URL][,token=T], where {stream}
+    /// stands for the name of a stream
+    #[arg(
+        long,
+        default_value = "embedded",
+        value_name = "SFU",
+        conflicts_with = "relay",
+        value_parser = SfuChoice::parse
+    )]
+    pub(crate) sfu: SfuChoice,
     /// Everybody waits until admitted; without it the link is enough
     #[arg(long)]
     pub(crate) lobby: bool,
-    /// Title of the meeting, seen by those who are admitted
-    #[arg(long, default_value = "Meeting")]
-    pub(crate) title: String,
     /// Seconds of silence after which a participant's media stops (10 to 120)
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(10..=120), value_name = "S")]
     pub(crate) media_deadline: u16,
@@ -96,8 +106,8 @@ pub(crate) struct TakePart {
     #[arg(long, default_value = "none", value_name = "pattern|none|FILE.y4m|-")]
     pub(crate) video: String,
     /// Size of the pattern
-    #[arg(long, default_value = "640x360", value_name = "WxH")]
-    pub(crate) pattern_size: String,
+    #[arg(long, default_value = "640x360", value_name = "WxH", value_parser = video_size)]
+    pub(crate) pattern_size: VideoSize,
     /// Bit rate of the largest picture
     #[arg(long, default_value_t = 800, value_parser = clap::value_parser!(u32).range(50..=20_000), value_name = "KBIT/S")]
     pub(crate) video_kbps: u32,
@@ -117,14 +127,14 @@ pub(crate) struct TakePart {
     #[arg(long, value_name = "DIR", conflicts_with = "out")]
     pub(crate) frame_log: Option<PathBuf>,
     /// Leave after this many seconds in the meeting; without it: when interrupted
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=MAX_SECONDS))]
     pub(crate) seconds: Option<u64>,
     /// One JSON object a line on standard output
     #[arg(long)]
     pub(crate) json: bool,
     /// Address of this computer to use for media, such as 127.0.0.1; without it: what the SFU is reached by
-    #[arg(long, value_name = "IP")]
-    pub(crate) bind: Option<std::net::IpAddr>,
+    #[arg(long, value_name = "IP", value_parser = own_address)]
+    pub(crate) bind: Option<IpAddr>,
 }
 
 /// `admit`, `deny`, `remove`
@@ -170,6 +180,22 @@ fn tls_pin(text: &str) -> Result<TlsPin, &'static str> {
     Ok(TlsPin(pin))
 }
 
+/// Reads `640x360`.
+fn video_size(text: &str) -> Result<VideoSize, &'static str> {
+    let size = text
+        .split_once('x')
+        .and_then(|(width, height)| VideoSize::new(width.parse().ok()?, height.parse().ok()?));
+    size.ok_or("a size is two numbers of 16 to 4096, such as 640x360")
+}
+
+fn own_address(text: &str) -> Result<IpAddr, String> {
+    let ip = text.parse::<IpAddr>().map_err(|why| why.to_string())?;
+    match UdpSocket::bind((ip, 0)) {
+        Ok(_) => Ok(ip),
+        Err(why) => Err(format!("it cannot be used on this computer: {why}")),
+    }
+}
+
 fn default_name() -> String {
     std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "Guest".to_owned())
 }
@@ -177,6 +203,35 @@ fn default_name() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_two_numbers_in_range() {
+        assert!(video_size("640x360").is_ok());
+        for bad in ["640", "640x", "x360", "0x0", "640x360x1", "-1x5", "100000x100000", "a x b"] {
+            assert!(video_size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_before_anything_begins() {
+        let join =
+            |more: &[&str]| Arguments::try_parse_from(["incamera-cli", "join", "-"].iter().chain(more));
+        assert!(join(&["--seconds", "0", "--bind", "127.0.0.1"]).is_ok());
+        for bad in [
+            ["--seconds", "18446744073709551615"],
+            ["--bind", "192.0.2.1"],
+            ["--pattern-size", "15x15"],
+            ["--video-kbps", "99999999"],
+        ] {
+            assert!(join(&bad).is_err(), "{bad:?}");
+        }
+        let host = |more: &[&str]| Arguments::try_parse_from(["incamera-cli", "host"].iter().chain(more));
+        for bad in
+            [["--relay", "a b"], ["--relay", "https://a.example/"], ["--sfu", "janus:"], ["--sfu", "x"]]
+        {
+            assert!(host(&bad).is_err(), "{bad:?}");
+        }
+    }
 
     #[test]
     fn a_relay_key_is_64_digits_and_nothing_else() {

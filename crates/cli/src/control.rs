@@ -116,7 +116,10 @@ pub(crate) async fn ask(host: Option<u32>, request: &Request) -> io::Result<Answ
 async fn connect(host: Option<u32>) -> io::Result<UnixStream> {
     let folder = folder()?;
     if let Some(pid) = host {
-        return UnixStream::connect(folder.join(format!("host-{pid}.sock"))).await;
+        let connected = UnixStream::connect(folder.join(format!("host-{pid}.sock"))).await;
+        return connected.map_err(|_| {
+            io::Error::new(io::ErrorKind::NotFound, format!("process {pid} hosts no meeting of yours here"))
+        });
     }
     let mut found = Vec::new();
     for path in sockets(&folder)? {

@@ -6,7 +6,9 @@
 mod args;
 mod control;
 mod exit;
+mod interrupt;
 mod output;
+mod part;
 mod run;
 mod sources;
 mod takes;
@@ -16,7 +18,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use args::{Arguments, Command, Decision, Which};
-use control::Request;
+use control::{Answer, Request};
 use exit::Exit;
 
 fn main() -> ExitCode {
@@ -24,14 +26,17 @@ fn main() -> ExitCode {
     start_logging(arguments.verbose);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
-        Err(why) => return fail(&format!("This program cannot start: {why}."), Exit::Defect),
+        Err(why) => {
+            output::error_line(&format!("This program cannot start: {why}."));
+            return Exit::Defect.into();
+        }
     };
     runtime.block_on(dispatch(arguments.command)).into()
 }
 
 /// Events of the libraries go to standard error, only when asked for; nothing personal or secret is in them.
 fn start_logging(verbose: bool) {
-    let filter = if verbose { "incamera=debug,info" } else { "error" };
+    let filter = if verbose { "incamera=debug,info" } else { "off" };
     let filter = std::env::var("INCAMERA_LOG").unwrap_or_else(|_| filter.to_owned());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
@@ -52,18 +57,16 @@ async fn dispatch(command: Command) -> Exit {
 
 async fn ask(meeting: Which, request: Request) -> Exit {
     match control::ask(meeting.host, &request).await {
-        Ok(answer) => {
-            output::line(&answer.text);
-            if answer.ok { Exit::Done } else { Exit::Usage }
+        Ok(Answer { ok: true, text }) => {
+            output::line(&text);
+            Exit::Done
         }
-        Err(why) => {
-            output::line(&format!("The meeting cannot be asked: {why}."));
-            Exit::Usage
-        }
+        Ok(Answer { ok: false, text }) => refuse(&text),
+        Err(why) => refuse(&format!("The meeting cannot be asked: {why}.")),
     }
 }
 
-fn fail(text: &str, exit: Exit) -> ExitCode {
-    output::line(text);
-    exit.into()
+fn refuse(text: &str) -> Exit {
+    output::error_line(text);
+    Exit::Usage
 }

@@ -1,12 +1,16 @@
 //! What is printed while taking part: a JSON object a line, or a sentence a line.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::Duration;
 
 use incamera_client::devices::SystemClock;
 use incamera_client::meeting::{Event as MeetingEvent, MeetingState, StopReason};
-use incamera_client::{Event, LocalEvent, Problem, Reach, Scope, Statistics};
+use incamera_client::{Event, LocalEvent, MemberId, Problem, Reach, Scope, Source, Statistics};
 use serde_json::Value;
+
+use crate::args::TakePart;
+use crate::exit::Exit;
 
 /// How events are printed on standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,13 +21,22 @@ pub(crate) enum Style {
     Json,
 }
 
+/// What people are called.
+type Names = BTreeMap<MemberId, String>;
+
 impl Style {
+    /// What the command line asks for.
+    pub(crate) fn of(take_part: &TakePart) -> Self {
+        if take_part.json { Self::Json } else { Self::Sentences }
+    }
+
     /// Prints one event. A closed pipe is no reason to leave a meeting.
-    pub(crate) fn event(self, event: &Event) {
-        match self {
-            Self::Json => json_line(serde_json::to_value(event).unwrap_or_default()),
-            Self::Sentences => {
-                if let Some(text) = sentence(event) {
+    pub(crate) fn event(self, event: &Event, names: &Names) {
+        match (self, event) {
+            (Self::Json, event) => json_line(serde_json::to_value(event).unwrap_or_default()),
+            (Self::Sentences, Event::Local(LocalEvent::Problem(problem))) => complain(problem),
+            (Self::Sentences, event) => {
+                if let Some(text) = sentence(event, names) {
                     line(&text);
                 }
             }
@@ -33,24 +46,29 @@ impl Style {
     /// Prints what ends the program badly: as an event for programs, on standard error for people.
     pub(crate) fn problem(self, problem: &Problem) {
         match self {
-            Self::Json => self.event(&Event::Local(LocalEvent::Problem(problem.clone()))),
+            Self::Json => self.event(&Event::Local(LocalEvent::Problem(problem.clone())), &Names::new()),
             Self::Sentences => complain(problem),
         }
     }
 
     /// Prints the last line.
-    pub(crate) fn ended(self, exit: u8, reason: Option<StopReason>) {
+    pub(crate) fn ended(self, exit: Exit, reason: Option<StopReason>) {
         if self == Self::Json {
-            json_line(serde_json::json!({"event": "ended", "exit": exit, "reason": reason}));
+            json_line(serde_json::json!({"event": "ended", "exit": exit as u8, "reason": reason}));
         }
     }
 }
 
 /// `What happened. What to do. (code)` on standard error.
-pub(crate) fn complain(problem: &Problem) {
+fn complain(problem: &Problem) {
     let what = capitalised(&problem.what);
+    error_line(&format!("{what}. {} ({})", problem.advice, problem.code));
+}
+
+/// One line on standard error.
+pub(crate) fn error_line(text: &str) {
     // Nobody can be told when standard error is closed.
-    let _ = writeln!(std::io::stderr(), "{what}. {} ({})", problem.advice, problem.code);
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 fn capitalised(text: &str) -> String {
@@ -72,14 +90,15 @@ pub(crate) fn line(text: &str) {
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
-fn sentence(event: &Event) -> Option<String> {
+fn sentence(event: &Event, names: &Names) -> Option<String> {
     match event {
-        Event::Meeting(event) => meeting_sentence(event),
+        Event::Meeting(event) => meeting_sentence(event, names),
         Event::Local(event) => local_sentence(event),
     }
 }
 
-fn meeting_sentence(event: &MeetingEvent) -> Option<String> {
+fn meeting_sentence(event: &MeetingEvent, names: &Names) -> Option<String> {
+    let name = |member: &MemberId| names.get(member).map_or_else(|| member.to_string(), String::clone);
     Some(match event {
         MeetingEvent::StateChanged { state } => match state {
             MeetingState::Connecting => "Connecting to the meeting server…".to_owned(),
@@ -95,9 +114,13 @@ fn meeting_sentence(event: &MeetingEvent) -> Option<String> {
         MeetingEvent::Left { name, .. } => format!("{} left.", name.reveal()),
         MeetingEvent::Removed { name, .. } => format!("{} was removed.", name.reveal()),
         MeetingEvent::Lost { member, silent_for } => {
-            format!("Connection to {member} lost for {} s.", silent_for.as_secs())
+            format!("Connection to {} lost for {} s.", name(member), silent_for.as_secs())
         }
-        MeetingEvent::Returned { member } => format!("{member} is back."),
+        MeetingEvent::Returned { member } => format!("{} is back.", name(member)),
+        MeetingEvent::KeyMissing { member } => {
+            format!("What {} sends cannot be opened; new keys were asked for.", name(member))
+        }
+        MeetingEvent::KeyRestored { member } => format!("What {} sends can be opened again.", name(member)),
         MeetingEvent::RoomCodeChanged { code } => {
             format!("Room code: {code} — everybody should see the same.")
         }
@@ -130,11 +153,12 @@ fn local_sentence(event: &LocalEvent) -> Option<String> {
         }
         LocalEvent::SfuLost { .. } => "Connection to the media server lost; connecting again…".to_owned(),
         LocalEvent::SfuReconnected { .. } => "Connection to the media server restored.".to_owned(),
-        LocalEvent::Problem(problem) => {
-            format!("{}. {} ({})", capitalised(&problem.what), problem.advice, problem.code)
-        }
+        LocalEvent::SourceEnded { source } => match source {
+            Source::Audio => "The sound file is over; silence follows.".to_owned(),
+            Source::Video => "The video file is over; its last picture stays.".to_owned(),
+        },
         LocalEvent::Statistics(statistics) => return statistics_sentence(statistics),
-        LocalEvent::SfuConnected { .. } | LocalEvent::SourceEnded { .. } => return None,
+        LocalEvent::SfuConnected { .. } | LocalEvent::Problem(_) => return None,
     })
 }
 

@@ -1,164 +1,201 @@
-//! `host` and `join`: takes part in one meeting until it ends, its time is over, or the user interrupts.
+//! `host` and `join`: opens what is sent and what is kept, and begins to take part.
 
-use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use incamera_client::meeting::{
-    Command, Event as MeetingEvent, KnockNumber, LobbyMode, MeetingState, StopReason,
-};
+use incamera_client::devices::{AudioSink, AudioSource, DeviceError, VideoSource};
+use incamera_client::meeting::{LobbyMode, MeetingError};
 use incamera_client::{
-    ClientError, Event, EventStream, HostOptions, Invite, JoinOptions, LocalEvent, MediaOptions, Meeting,
-    MemberId, Pii, Problem, RelayPlace, SfuChoice,
+    Begin, Blame, ClientError, DisplayName, EventStream, Fault as _, HostOptions, Invite, JoinOptions,
+    MediaOptions, Meeting, Problem, RelayPlace,
 };
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::args::{Host, Join, TakePart};
-use crate::control::{Answer, Asked, ControlSocket, Request};
+use crate::control::ControlSocket;
 use crate::exit::Exit;
+use crate::interrupt::Interrupts;
 use crate::output::Style;
+use crate::part::{Leaving, TakingPart};
+use crate::sources;
 use crate::takes::{Keep, Takes};
-use crate::{output, sources};
 
-/// Longest link read from standard input.
-const MAX_LINK_BYTES: u64 = 4_096;
-/// How long media may take to connect before the program gives up.
-const SFU_PATIENCE: Duration = Duration::from_secs(20);
+/// Longest link or token read from standard input.
+const MAX_LINE_BYTES: u64 = 4_096;
 /// Most requests of the control socket that wait.
 const CONTROL_QUEUE: usize = 16;
 
+/// Why nothing was begun.
+struct Refusal {
+    problem: Problem,
+    exit: Exit,
+}
+
+impl From<ClientError> for Refusal {
+    fn from(error: ClientError) -> Self {
+        Self { exit: exit_of(&error), problem: Problem::of(&error) }
+    }
+}
+
 pub(crate) async fn host(arguments: Host) -> Exit {
-    let style = style(&arguments.take_part);
-    let place = match place(&arguments) {
-        Ok(place) => place,
-        Err(text) => return usage(&text),
-    };
+    let style = Style::of(&arguments.take_part);
+    told(style, begin_hosting(arguments, style).await)
+}
+
+pub(crate) async fn join(arguments: Join) -> Exit {
+    let style = Style::of(&arguments.take_part);
+    told(style, begin_joining(arguments, style).await)
+}
+
+fn told(style: Style, begun: Result<Exit, Refusal>) -> Exit {
+    begun.unwrap_or_else(|Refusal { problem, exit }| {
+        style.problem(&problem);
+        style.ended(exit, None);
+        exit
+    })
+}
+
+async fn begin_hosting(arguments: Host, style: Style) -> Result<Exit, Refusal> {
     let options = HostOptions {
-        name: Pii::new(arguments.take_part.name.clone()),
-        place,
+        name: name(&arguments.take_part)?,
+        place: place(&arguments)?,
         lobby: if arguments.lobby { LobbyMode::Wait } else { LobbyMode::Open },
         media_stops_after: Duration::from_secs(arguments.media_deadline.into()),
         removed_after: Duration::from_secs(arguments.removal_deadline.into()),
     };
-    let media = match media(&arguments.take_part) {
-        Ok(media) => media,
-        Err((problem, exit)) => return refuse(style, &problem, exit),
+    let sources = Sources::open(&arguments.take_part)?;
+    let interrupts = Interrupts::listen().map_err(|why| runtime_refused(&why))?;
+    let media = media(&arguments.take_part, sources)?;
+    let (asked, requests) = mpsc::channel(CONTROL_QUEUE);
+    let beginning = Meeting::host(options, media);
+    let Some((part, events)) = begun(beginning, &arguments.take_part, Leaving::End, interrupts).await? else {
+        return Ok(interrupted(style));
     };
-    match Meeting::host(options, media).await {
-        Ok((meeting, events)) => {
-            let (asked, requests) = mpsc::channel(CONTROL_QUEUE);
-            let socket = ControlSocket::open(asked);
-            if let Err(why) = &socket {
-                output::complain(&control_problem(why));
-            }
-            TakingPart::new(meeting, style, arguments.take_part.seconds)
-                .run(events, requests, Leaving::End)
-                .await
-        }
-        Err(error) => refuse(style, &Problem::of(&error), exit_of(&error)),
+    let socket = ControlSocket::open(asked);
+    if let Err(why) = &socket {
+        style.problem(&control_problem(why));
     }
+    Ok(part.run(events, requests).await)
 }
 
-pub(crate) async fn join(arguments: Join) -> Exit {
-    let style = style(&arguments.take_part);
-    let link = match link(&arguments.link) {
-        Ok(link) => link,
-        Err(why) => return usage(&format!("The link cannot be read from standard input: {why}.")),
+async fn begin_joining(arguments: Join, style: Style) -> Result<Exit, Refusal> {
+    let link = if arguments.link == "-" { input_line()? } else { arguments.link };
+    let invite = Invite::parse(&link).map_err(ClientError::from)?;
+    let options = JoinOptions { invite, name: name(&arguments.take_part)? };
+    let sources = Sources::open(&arguments.take_part)?;
+    let interrupts = Interrupts::listen().map_err(|why| runtime_refused(&why))?;
+    let media = media(&arguments.take_part, sources)?;
+    let (_asked, requests) = mpsc::channel(1);
+    let beginning = Meeting::join(options, media);
+    let begun = begun(beginning, &arguments.take_part, Leaving::Leave, interrupts).await?;
+    let Some((part, events)) = begun else { return Ok(interrupted(style)) };
+    Ok(part.run(events, requests).await)
+}
+
+/// Waits until the meeting has begun; `None` when it was interrupted before.
+async fn begun(
+    beginning: impl Future<Output = Result<(Meeting, EventStream), ClientError>>,
+    take_part: &TakePart,
+    leaving: Leaving,
+    mut interrupts: Interrupts,
+) -> Result<Option<(TakingPart, EventStream)>, Refusal> {
+    let (meeting, events) = tokio::select! {
+        begun = beginning => begun?,
+        () = interrupts.next() => return Ok(None),
     };
-    let invite = match Invite::parse(&link) {
-        Ok(invite) => invite,
-        Err(error) => return refuse(style, &Problem::of(&error), Exit::BadLink),
-    };
-    let options = JoinOptions { invite, name: Pii::new(arguments.take_part.name.clone()) };
-    let media = match media(&arguments.take_part) {
-        Ok(media) => media,
-        Err((problem, exit)) => return refuse(style, &problem, exit),
-    };
-    match Meeting::join(options, media).await {
-        Ok((meeting, events)) => {
-            let (_asked, requests) = mpsc::channel(1);
-            TakingPart::new(meeting, style, arguments.take_part.seconds)
-                .run(events, requests, Leaving::Leave)
-                .await
-        }
-        Err(error) => refuse(style, &Problem::of(&error), exit_of(&error)),
-    }
+    let part = TakingPart::new(meeting, Style::of(take_part), take_part.seconds, leaving, interrupts);
+    Ok(Some((part, events)))
 }
 
-fn style(take_part: &TakePart) -> Style {
-    if take_part.json { Style::Json } else { Style::Sentences }
+fn interrupted(style: Style) -> Exit {
+    style.ended(Exit::Done, None);
+    Exit::Done
 }
 
-fn usage(text: &str) -> Exit {
-    output::line(text);
-    Exit::Usage
+fn name(take_part: &TakePart) -> Result<DisplayName, ClientError> {
+    Ok(DisplayName::new(&take_part.name)?)
 }
 
-fn refuse(style: Style, problem: &Problem, exit: Exit) -> Exit {
-    style.problem(problem);
-    style.ended(exit as u8, None);
-    exit
-}
-
-fn link(argument: &str) -> std::io::Result<String> {
-    if argument != "-" {
-        return Ok(argument.to_owned());
-    }
+/// One line of standard input. Read byte by byte: Y4M may follow on the same input.
+fn input_line() -> Result<String, Refusal> {
     let mut bytes = Vec::new();
-    let mut input = std::io::stdin().lock().take(MAX_LINK_BYTES);
-    // Byte by byte to the end of the line: Y4M may follow on the same input.
+    let mut input = std::io::stdin().lock().take(MAX_LINE_BYTES);
     loop {
         let mut byte = [0];
-        if input.read(&mut byte)? == 0 || byte == *b"\n" {
-            break;
+        let read = input.read(&mut byte).map_err(|why| input_refused(&why))?;
+        if read == 0 || byte == *b"\n" {
+            return Ok(String::from_utf8_lossy(&bytes).into_owned());
         }
         bytes.extend(byte);
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn place(arguments: &Host) -> Result<RelayPlace, String> {
-    if let Some(relay) = &arguments.relay {
-        let create_token = match arguments.create_token.as_deref() {
-            Some("-") => Some(link("-").map_err(|why| format!("The token cannot be read: {why}."))?),
-            token => token.map(str::to_owned),
-        };
-        let tls_pin = arguments.relay_pin.map(|pin| pin.0);
-        return Ok(RelayPlace::Remote { address: relay.clone(), create_token, tls_pin });
+fn place(arguments: &Host) -> Result<RelayPlace, Refusal> {
+    let Some(relay) = &arguments.relay else {
+        let anywhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let listen = arguments.listen.unwrap_or(anywhere);
+        return Ok(RelayPlace::Here { listen, sfu: arguments.sfu.clone() });
+    };
+    let create_token = match arguments.create_token.as_deref() {
+        Some("-") => Some(input_line()?.trim().to_owned()),
+        token => token.map(str::to_owned),
+    };
+    Ok(RelayPlace::Remote {
+        address: relay.clone(),
+        create_token,
+        tls_pin: arguments.relay_pin.map(|pin| pin.0),
+    })
+}
+
+/// What is sent, and where the others are heard. Opened before anything is written or anybody is contacted, so that a
+/// bad input disturbs nobody and leaves no files behind.
+struct Sources {
+    audio: Box<dyn AudioSource>,
+    video: Option<Box<dyn VideoSource>>,
+    speaker: Option<Box<dyn AudioSink>>,
+}
+
+impl Sources {
+    fn open(take_part: &TakePart) -> Result<Self, Refusal> {
+        let TakePart { audio, video, pattern_size, name, .. } = take_part;
+        let device = |flag| move |error| file_refused(error, flag, Exit::DeviceFailed);
+        Ok(Self {
+            audio: sources::audio(audio, name).map_err(device("--audio"))?,
+            video: sources::video(video, *pattern_size, name).map_err(device("--video"))?,
+            speaker: take_part.play.then(sources::speaker).transpose().map_err(device("--play"))?,
+        })
     }
-    let anywhere = SocketAddr::from(([0, 0, 0, 0], 0));
-    let sfu = SfuChoice::parse(&arguments.sfu)?;
-    Ok(RelayPlace::Here { listen: arguments.listen.unwrap_or(anywhere), sfu })
 }
 
-/// Opens what is sent before what is written, so that a bad input leaves no files behind.
-fn media(take_part: &TakePart) -> Result<MediaOptions, (Problem, Exit)> {
-    let refused = |exit| move |error| (Problem::of(&ClientError::Device(error)), exit);
-    let device = refused(Exit::DeviceFailed);
-    let size = sources::size(&take_part.pattern_size)
-        .ok_or_else(|| device(incamera_client::devices::DeviceError::PictureSize))?;
-    let audio = sources::audio(&take_part.audio, &take_part.name).map_err(device)?;
-    let video = sources::video(&take_part.video, size, &take_part.name).map_err(device)?;
-    let speaker = if take_part.play { Some(sources::speaker().map_err(device)?) } else { None };
+fn media(take_part: &TakePart, sources: Sources) -> Result<MediaOptions, Refusal> {
     let keep = match (&take_part.out, &take_part.frame_log) {
-        (Some(folder), _) => Some((folder, Keep::Everything)),
-        (None, Some(folder)) => Some((folder, Keep::FrameLog)),
+        (Some(folder), _) => Some((folder, Keep::Everything, "--out")),
+        (None, Some(folder)) => Some((folder, Keep::FrameLog, "--frame-log")),
         (None, None) => None,
     };
-    let takes = keep.map(|(folder, keep)| Takes::create(folder, keep)).transpose();
-    let takes = takes.map_err(refused(Exit::OutputFailed))?;
+    let create = |(folder, keep, flag): (&PathBuf, _, _)| {
+        Takes::create(folder, keep).map_err(|error| file_refused(error, flag, Exit::OutputFailed))
+    };
     Ok(MediaOptions {
-        audio,
-        video,
+        audio: sources.audio,
+        video: sources.video,
         video_kbps: take_part.video_kbps,
         layers: take_part.layers,
         wanted_layer: wanted_layer(&take_part.want),
-        speaker,
-        reception: takes.map(|takes| Box::new(takes) as _),
+        speaker: sources.speaker,
+        reception: keep.map(create).transpose()?.map(|takes| Box::new(takes) as _),
+        begin: begin(take_part),
         bind: take_part.bind,
     })
+}
+
+/// Nobody should miss the beginning of a file.
+fn begin(take_part: &TakePart) -> Begin {
+    let live = ["mic", "tone", "silence"].contains(&take_part.audio.as_str())
+        && ["pattern", "none"].contains(&take_part.video.as_str());
+    if live { Begin::AtOnce } else { Begin::InCompany }
 }
 
 fn wanted_layer(text: &str) -> u8 {
@@ -169,10 +206,40 @@ fn wanted_layer(text: &str) -> u8 {
     }
 }
 
+/// Errors of files say nothing of their paths; the flag tells which one it is.
+fn file_refused(error: DeviceError, flag: &str, exit: Exit) -> Refusal {
+    let problem = Problem::of(&ClientError::Device(error));
+    Refusal { problem: Problem { what: format!("{flag}: {}", problem.what), ..problem }, exit }
+}
+
+fn input_refused(why: &std::io::Error) -> Refusal {
+    let problem = Problem {
+        code: "cli.input",
+        blame: Blame::Input,
+        what: format!("standard input cannot be read: {why}"),
+        advice: "Give the link or token as an argument, or by a pipe.",
+        member: None,
+        name: None,
+    };
+    Refusal { problem, exit: Exit::Usage }
+}
+
+fn runtime_refused(why: &std::io::Error) -> Refusal {
+    let problem = Problem {
+        code: "cli.runtime",
+        blame: Blame::Device,
+        what: format!("the operating system refused what this program needs: {why}"),
+        advice: "Close other programs and try again.",
+        member: None,
+        name: None,
+    };
+    Refusal { problem, exit: Exit::Defect }
+}
+
 fn control_problem(why: &std::io::Error) -> Problem {
     Problem {
         code: "cli.control.socket",
-        blame: incamera_client::Blame::Device,
+        blame: Blame::Device,
         what: format!(
             "the control socket cannot be opened ({why}), so admit, deny, remove and lock will not work"
         ),
@@ -186,255 +253,11 @@ fn exit_of(error: &ClientError) -> Exit {
     match error {
         ClientError::Invite(_) => Exit::BadLink,
         ClientError::Device(_) => Exit::DeviceFailed,
+        ClientError::Hosting(error) if error.blame() == Blame::Input => Exit::Usage,
         ClientError::Relay(_) | ClientError::Hosting(_) => Exit::RelayUnreachable,
         ClientError::Sfu(_) => Exit::SfuFailed,
+        ClientError::Name(_) | ClientError::Meeting(MeetingError::Rules) => Exit::Usage,
         ClientError::Meeting(_) => Exit::NotAdmitted,
-        ClientError::Name(_) => Exit::Usage,
         ClientError::Opus(_) | ClientError::Vp8(_) | ClientError::Thread(_) => Exit::Defect,
-    }
-}
-
-/// How an interrupt ends our part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Leaving {
-    /// The meeting goes on without us.
-    Leave,
-    /// The meeting lives in this process and ends with it.
-    End,
-}
-
-/// One meeting from the first event to the last.
-struct TakingPart {
-    meeting: Meeting,
-    style: Style,
-    seconds: Option<u64>,
-    people: BTreeMap<MemberId, String>,
-    knocks: BTreeMap<KnockNumber, String>,
-    unopened: BTreeMap<MemberId, ()>,
-    media_connected: bool,
-    exit: Option<Exit>,
-    reason: Option<StopReason>,
-}
-
-impl TakingPart {
-    fn new(meeting: Meeting, style: Style, seconds: Option<u64>) -> Self {
-        Self {
-            meeting,
-            style,
-            seconds,
-            people: BTreeMap::new(),
-            knocks: BTreeMap::new(),
-            unopened: BTreeMap::new(),
-            media_connected: false,
-            exit: None,
-            reason: None,
-        }
-    }
-
-    async fn run(
-        mut self,
-        mut events: EventStream,
-        mut requests: mpsc::Receiver<Asked>,
-        leaving: Leaving,
-    ) -> Exit {
-        let (Ok(mut interrupt), Ok(mut terminate)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
-            return Exit::Defect;
-        };
-        let far = Duration::from_secs(365 * 24 * 3_600);
-        let end = tokio::time::sleep(far);
-        let patience = tokio::time::sleep(far);
-        tokio::pin!(end, patience);
-        loop {
-            tokio::select! {
-                event = events.recv() => match event {
-                    None => break,
-                    Some(event) => {
-                        if let Event::Meeting(MeetingEvent::StateChanged { state: MeetingState::InMeeting }) = event {
-                            let now = tokio::time::Instant::now();
-                            patience.as_mut().reset(now + SFU_PATIENCE);
-                            if let Some(seconds) = self.seconds {
-                                end.as_mut().reset(now + Duration::from_secs(seconds));
-                            }
-                        }
-                        self.event(&event, leaving);
-                    }
-                },
-                Some((request, reply)) = requests.recv() => {
-                    // Who asked may be gone already.
-                    let _ = reply.send(self.answer(&request));
-                }
-                () = &mut end => {
-                    end.as_mut().reset(tokio::time::Instant::now() + far);
-                    self.leave(leaving);
-                }
-                () = &mut patience => {
-                    patience.as_mut().reset(tokio::time::Instant::now() + far);
-                    if !self.media_connected {
-                        self.exit.get_or_insert(Exit::SfuFailed);
-                        self.leave(leaving);
-                    }
-                }
-                _ = interrupt.recv() => self.leave(leaving),
-                _ = terminate.recv() => self.leave(leaving),
-            }
-        }
-        let finished = self.meeting.finished().await;
-        let exit = self.final_exit(finished.err().as_ref());
-        self.style.ended(exit as u8, self.reason);
-        exit
-    }
-
-    fn leave(&self, leaving: Leaving) {
-        self.meeting.command(match leaving {
-            Leaving::Leave => Command::Leave,
-            Leaving::End => Command::End,
-        });
-    }
-
-    fn event(&mut self, event: &Event, leaving: Leaving) {
-        self.style.event(event);
-        match event {
-            Event::Meeting(event) => self.meeting_event(event),
-            Event::Local(LocalEvent::SfuConnected { .. }) => self.media_connected = true,
-            Event::Local(LocalEvent::Problem(problem)) => {
-                if let Some(exit) = exit_of_problem(problem) {
-                    self.exit.get_or_insert(exit);
-                    self.leave(leaving);
-                }
-            }
-            Event::Local(_) => {}
-        }
-    }
-
-    fn meeting_event(&mut self, event: &MeetingEvent) {
-        match event {
-            MeetingEvent::Joined { member } => {
-                self.people.insert(member.member, member.name.reveal().clone());
-            }
-            MeetingEvent::Left { member, .. } | MeetingEvent::Removed { member, .. } => {
-                self.people.remove(member);
-                self.unopened.remove(member);
-            }
-            MeetingEvent::Knocked { knock, name } => {
-                self.knocks.insert(*knock, name.reveal().clone());
-            }
-            MeetingEvent::KnockEnded { knock } | MeetingEvent::Admitted { knock } => {
-                self.knocks.remove(knock);
-            }
-            MeetingEvent::KeyMissing { member } => {
-                self.unopened.insert(*member, ());
-            }
-            MeetingEvent::KeyRestored { member } => {
-                self.unopened.remove(member);
-            }
-            MeetingEvent::Stopped { why } => self.reason = Some(*why),
-            _ => {}
-        }
-    }
-
-    fn final_exit(&self, output_error: Option<&ClientError>) -> Exit {
-        let by_reason = match self.reason {
-            Some(StopReason::Left | StopReason::Ended) | None => Exit::Done,
-            Some(StopReason::Removed) => Exit::Removed,
-            Some(StopReason::LinkRefused | StopReason::NoSuchRoom) => Exit::BadLink,
-            Some(StopReason::RoomLost) => Exit::MeetingLost,
-            Some(_) => Exit::NotAdmitted,
-        };
-        if by_reason != Exit::Done {
-            return by_reason;
-        }
-        if let Some(exit) = self.exit {
-            return exit;
-        }
-        match output_error {
-            Some(_) => Exit::OutputFailed,
-            None if !self.unopened.is_empty() => Exit::NotOpened,
-            None => Exit::Done,
-        }
-    }
-
-    fn answer(&self, request: &Request) -> Answer {
-        let command = match request {
-            Request::Admit { who } => self.knock(who).map(|knock| Command::Admit { knock }),
-            Request::Deny { who } => self.knock(who).map(|knock| Command::Deny { knock }),
-            Request::Remove { who } => self.member(who).map(|member| Command::Remove { member }),
-            Request::Lock => Ok(Command::Lock),
-            Request::Unlock => Ok(Command::Unlock),
-            Request::Show => return Answer { ok: true, text: self.overview() },
-        };
-        match command {
-            Ok(command) => {
-                self.meeting.command(command);
-                Answer { ok: true, text: "Done.".to_owned() }
-            }
-            Err(text) => Answer { ok: false, text },
-        }
-    }
-
-    fn knock(&self, who: &str) -> Result<KnockNumber, String> {
-        let by_number = |knock: &KnockNumber| knock.0.to_string() == who;
-        only(
-            self.knocks
-                .iter()
-                .filter(|(knock, name)| by_number(knock) || *name == who)
-                .map(|(knock, _)| *knock),
-        )
-        .map_err(|many| {
-            format!("{many} people called {who} wait in the lobby. Use the number that `show` prints.")
-        })
-    }
-
-    fn member(&self, who: &str) -> Result<MemberId, String> {
-        let by_id = |member: &MemberId| member.to_string() == who;
-        only(
-            self.people
-                .iter()
-                .filter(|(member, name)| by_id(member) || *name == who)
-                .map(|(member, _)| *member),
-        )
-        .map_err(|many| {
-            format!("{many} people called {who} are in the meeting. Use the id that `show` prints.")
-        })
-    }
-
-    fn overview(&self) -> String {
-        let inside = self.people.iter().map(|(member, name)| format!("in the meeting  {member}  {name}"));
-        let waiting =
-            self.knocks.iter().map(|(knock, name)| format!("waiting         {:<8}  {name}", knock.0));
-        inside.chain(waiting).collect::<Vec<_>>().join("\n")
-    }
-}
-
-/// The only item, or how many there are instead.
-fn only<T>(mut items: impl Iterator<Item = T>) -> Result<T, usize> {
-    match (items.next(), items.count()) {
-        (Some(item), 0) => Ok(item),
-        (None, _) => Err(0),
-        (Some(_), more) => Err(more + 1),
-    }
-}
-
-/// Problems that make it senseless to go on.
-fn exit_of_problem(problem: &Problem) -> Option<Exit> {
-    match problem.code {
-        code if code.starts_with("client.output.") => Some(Exit::OutputFailed),
-        code if code.starts_with("device.") => Some(Exit::DeviceFailed),
-        code if code.starts_with("client.relay.unreachable") => Some(Exit::RelayUnreachable),
-        code if code.starts_with("client.link.lost") => Some(Exit::MeetingLost),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_one_of_a_name_is_taken() {
-        assert_eq!(only([7].into_iter()), Ok(7));
-        assert_eq!(only(std::iter::empty::<u8>()), Err(0));
-        assert_eq!(only([1, 2, 3].into_iter()), Err(3));
     }
 }

@@ -41,23 +41,9 @@ pub(crate) fn speaker() -> Result<Box<dyn AudioSink>, DeviceError> {
     Ok(Box::new(Speaker::open(&AudioHost::open()?, &DeviceChoice::SystemDefault)?))
 }
 
-/// Reads `640x360`.
-pub(crate) fn size(text: &str) -> Option<VideoSize> {
-    let (width, height) = text.split_once('x')?;
-    VideoSize::new(width.parse().ok()?, height.parse().ok()?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_two_numbers_in_range() {
-        assert!(size("640x360").is_some());
-        for bad in ["640", "640x", "x360", "0x0", "640x360x1", "-1x5", "100000x100000", "a x b"] {
-            assert!(size(bad).is_none(), "{bad}");
-        }
-    }
 
     #[test]
     fn missing_files_are_named_faults() {

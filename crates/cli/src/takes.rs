@@ -39,7 +39,7 @@ pub(crate) struct Takes {
 impl Takes {
     /// Makes the folder and the log of what is sent.
     pub(crate) fn create(folder: &Path, keep: Keep) -> Result<Self, DeviceError> {
-        std::fs::create_dir_all(folder).map_err(|why| DeviceError::Open(why.kind()))?;
+        std::fs::create_dir_all(folder).map_err(|why| DeviceError::Write(why.kind()))?;
         let sent = JsonLines::create(&folder.join("sent.jsonl"))?;
         Ok(Self { folder: folder.to_owned(), keep, sent, senders: HashMap::new() })
     }
@@ -95,7 +95,7 @@ struct Take {
 
 impl Take {
     fn create(folder: &Path, name: &str, keep: Keep) -> Result<Self, DeviceError> {
-        std::fs::create_dir_all(folder).map_err(|why| DeviceError::Open(why.kind()))?;
+        std::fs::create_dir_all(folder).map_err(|why| DeviceError::Write(why.kind()))?;
         let mut name_file = PartFile::create(&folder.join("name.txt"))?;
         name_file.append(name.as_bytes())?;
         name_file.finish()?;

@@ -20,6 +20,9 @@ pub enum Command {
         /// How large.
         want: PictureWant,
     },
+    /// Leave, and take no further part whatever happens: also where the rules would have a last host stay, and
+    /// without waiting for anybody.
+    Close,
 }
 
 /// How large a picture is wanted.

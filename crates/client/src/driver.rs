@@ -1,5 +1,6 @@
 //! The loop that joins the meeting's state machine to the relay, the SFU, the media threads and the user.
 
+mod ending;
 mod link;
 mod people;
 mod publishing;
@@ -60,6 +61,8 @@ pub(crate) struct MeetingDriver {
     pub(crate) commands: UnboundedReceiver<Command>,
     pub(crate) reports: UnboundedReceiver<IncomingReport>,
     pub(crate) events: UnboundedSender<Event>,
+    /// The invite, told once the room is there: whoever has the link before that finds no meeting.
+    pub(crate) hosting: Option<LocalEvent>,
     pub(crate) incoming: IncomingHandle,
     pub(crate) sealing: SealingHandle,
     pub(crate) sound: SoundStage,
@@ -94,10 +97,10 @@ impl MeetingDriver {
                 command = self.commands.recv() => match command {
                     Some(command) => self.command(command),
                     // Every handle was dropped: nobody is interested any more.
-                    None => self.input(Input::Command(incamera_meeting::Command::Leave)),
+                    None => self.close(),
                 },
                 Some(report) = self.reports.recv() => self.report(report),
-                _ = statistics.tick() => self.incoming.send(Inbound::Tallies),
+                _ = statistics.tick() => self.every_second(),
                 () = sleep_until(Instant::now() + sleep) => self.input(Input::Tick),
             }
         }
@@ -158,6 +161,11 @@ impl MeetingDriver {
         match &event {
             MeetingEvent::StateChanged { state: MeetingState::Joining } => self.people.admitted(now),
             MeetingEvent::StateChanged { state: MeetingState::Stopped } => self.is_over = true,
+            MeetingEvent::Stopped { why } => {
+                if let Some(problem) = ending::problem(*why) {
+                    self.problem(problem);
+                }
+            }
             MeetingEvent::Joined { member } if member.who == Who::Other => {
                 let remote = self.people.joined(member, now);
                 #[cfg(feature = "danger-sabotage")]
@@ -179,18 +187,43 @@ impl MeetingDriver {
                     .and_then(|streams| StreamId::parse(streams.sfu_id.reveal()));
                 self.people.announced(*member, sfu_id);
                 self.update_subscriptions();
+                if self.people.remote(*member).is_some() {
+                    self.publishing.set_in_company();
+                    self.start_capture();
+                }
             }
             _ => {}
         }
         let is_in = matches!(event, MeetingEvent::StateChanged { state: MeetingState::InMeeting });
+        if let Some(hosting) = self.hosting.take_if(|_| is_in) {
+            self.tell(hosting);
+        }
         self.tell(event);
         if is_in {
             self.announce();
         }
     }
 
+    fn every_second(&mut self) {
+        if let Some(problem) = self.watch.waited(clock::now().mono) {
+            self.problem(problem);
+        }
+        self.incoming.send(Inbound::Tallies);
+    }
+
+    /// Leaves, and takes no further part even where the rules would have us stay.
+    fn close(&mut self) {
+        let leave = Input::Command(incamera_meeting::Command::Leave);
+        if let Err(refused) = self.machine.handle_input(clock::now(), leave) {
+            tracing::debug!(code = incamera_types::Fault::code(&refused), "closed without leaving");
+        }
+        self.drain();
+        self.is_over = true;
+    }
+
     fn command(&mut self, command: Command) {
         match command {
+            Command::Close => self.close(),
             Command::Meeting(command) => self.input(Input::Command(command)),
             Command::Microphone(switch) => self.publishing.controls().set_microphone(switch),
             Command::Camera(switch) => self.publishing.controls().set_camera(switch),
@@ -203,11 +236,11 @@ impl MeetingDriver {
 
     fn relay_event(&mut self, event: RelayEvent) {
         match event {
-            RelayEvent::Connected => {
-                self.watch.connected();
-                self.input(Input::RelayConnected);
+            RelayEvent::Connected => self.input(Input::RelayConnected),
+            RelayEvent::Message(message) => {
+                self.watch.heard();
+                self.input(Input::Relay(message));
             }
-            RelayEvent::Message(message) => self.input(Input::Relay(message)),
             RelayEvent::Lost { why } => {
                 if let Some(problem) = self.watch.lost(&why, clock::now().mono) {
                     self.problem(problem);
@@ -219,8 +252,7 @@ impl MeetingDriver {
 
     /// The connection gave up for good.
     fn relay_gone(&mut self) {
-        self.input(Input::Command(incamera_meeting::Command::Leave));
-        self.is_over = true;
+        self.close();
     }
 
     fn sfu_event(&mut self, event: SfuEvent) {

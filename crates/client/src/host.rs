@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use incamera_identity::DisplayName;
 use incamera_meeting::Founding;
 use incamera_relay::{RelayConfig, RelayHandle, SfuChoice as RelaySfu, serve};
 use incamera_relay_proto::{SfuKind, TextSecret};
@@ -27,7 +26,7 @@ impl HostedRelay {
     pub(crate) async fn prepare(options: &HostOptions) -> Result<Self, ClientError> {
         match &options.place {
             RelayPlace::Remote { address, create_token, tls_pin } => Ok(Self {
-                address: RelayAddress::parse(address)?,
+                address: address.clone(),
                 tls_pin: *tls_pin,
                 sfu: SfuKind::Embedded,
                 create_token: create_token.clone().map(TextSecret::new),
@@ -57,26 +56,23 @@ impl HostedRelay {
     }
 
     /// What the room is made with.
-    ///
-    /// # Errors
-    /// The name cannot be used.
-    pub(crate) fn founding(&self, options: &HostOptions) -> Result<Founding, ClientError> {
-        Ok(Founding {
+    pub(crate) fn founding(&self, options: &HostOptions) -> Founding {
+        Founding {
             tls_pin: self.tls_pin,
             create_token: self.create_token.clone(),
             sfu: self.sfu,
             lobby: options.lobby,
             media_stops_after: options.media_stops_after,
             removed_after: options.removed_after,
-            ..Founding::new(self.address.clone(), DisplayName::new(options.name.reveal())?)
-        })
+            ..Founding::new(self.address.clone(), options.name.clone())
+        }
     }
 
-    /// Who can reach it; empty for somebody else's relay.
+    /// Who can reach it; empty when somebody else's relay does not answer.
     pub(crate) async fn reach(&self) -> Vec<Reach> {
         match &self.running {
             Some(running) => reach::probe(running.local_addr().ip(), running.local_addr().port()).await,
-            None => Vec::new(),
+            None => reach::probe_remote(&self.address).await,
         }
     }
 

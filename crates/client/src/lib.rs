@@ -34,16 +34,17 @@ mod statistics;
 
 /// The devices that edges choose from.
 pub use incamera_devices as devices;
+pub use incamera_identity::DisplayName;
 /// Pictures, as edges receive them.
 pub use incamera_media as media;
 /// The meeting's own commands, events and codes.
 pub use incamera_meeting as meeting;
-pub use incamera_types::{Blame, Fault, Invite, InviteError, MemberId, Mono, Pii, Retry};
+pub use incamera_types::{Blame, Fault, Invite, InviteError, MemberId, Mono, Pii, RelayAddress, Retry};
 
 pub use command::{Command, PictureWant};
 pub use error::ClientError;
 pub use event::{Direction, Event, LocalEvent, Problem, Source};
-pub use options::{HostOptions, JoinOptions, MediaOptions, RelayPlace, SfuChoice};
+pub use options::{Begin, HostOptions, JoinOptions, MediaOptions, RelayPlace, SfuChoice};
 pub use outgoing::Switch;
 pub use reach::{Reach, Scope};
 pub use reception::{DecodedPicture, DecodedSound, FrameFacts, Reception, Remote, SentFrame};

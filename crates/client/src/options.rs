@@ -4,14 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use incamera_devices::{AudioSink, AudioSource, VideoSource};
-use incamera_types::{Invite, Pii};
+use incamera_identity::DisplayName;
+use incamera_types::{Invite, RelayAddress};
 
 use crate::reception::Reception;
 
 /// A meeting to make.
 pub struct HostOptions {
     /// Our name.
-    pub name: Pii<String>,
+    pub name: DisplayName,
     /// Where its relay is.
     pub place: RelayPlace,
     /// Whether people wait until they are admitted.
@@ -27,7 +28,7 @@ pub struct JoinOptions {
     /// The invite. Show it to the user before this: it names the server that is contacted.
     pub invite: Invite,
     /// Our name.
-    pub name: Pii<String>,
+    pub name: DisplayName,
 }
 
 /// Where the relay of a new meeting is.
@@ -42,8 +43,8 @@ pub enum RelayPlace {
     },
     /// Somebody's relay, with the media server that it is configured for.
     Remote {
-        /// `host` or `host:port`.
-        address: String,
+        /// Its host and port.
+        address: RelayAddress,
         /// Token that the relay asks for before it makes a room.
         create_token: Option<String>,
         /// SHA-256 of the public key of a relay with a self-signed certificate, which links then carry; `None`: its
@@ -74,7 +75,8 @@ pub enum SfuChoice {
 }
 
 impl SfuChoice {
-    /// Reads `embedded`, `janus:ws://HOST:PORT[/PATH]` or `whip:URL[,whep=URL][,token=T]`.
+    /// Reads `embedded`, `janus:ws://HOST:PORT[/PATH]` or `whip:URL[,whep=URL][,token=T]`. In the URLs `{stream}`
+    /// stands for a stream's name; without it the name follows the URL to publish at.
     ///
     /// # Errors
     /// In words, which part cannot be read.
@@ -93,20 +95,48 @@ impl SfuChoice {
             .strip_prefix("whip:")
             .ok_or("the media server is embedded, janus:ws://… or whip:https://…")?;
         let mut parts = rest.split(',');
-        let publish_url = parts.next().unwrap_or_default().to_owned();
+        let mut publish_url = parts.next().unwrap_or_default().to_owned();
         if !publish_url.starts_with("https://") && !publish_url.starts_with("http://") {
             return Err("whip: needs an http:// or https:// address".into());
         }
-        let (mut play_url, mut token) = (publish_url.replace("whip", "whep"), None);
+        if !publish_url.contains(STREAM) {
+            publish_url = format!("{}/{STREAM}", publish_url.trim_end_matches('/'));
+        }
+        let (mut play_url, mut token) = (whep_of(&publish_url), None);
         for part in parts {
             match part.split_once('=') {
-                Some(("whep", url)) => url.clone_into(&mut play_url),
+                Some(("whep", url)) => play_url = Some(url.to_owned()),
                 Some(("token", secret)) => token = Some(secret.to_owned()),
                 _ => return Err(format!("whip: does not know {part}")),
             }
         }
+        let play_url = play_url.ok_or("whip: needs whep=URL, because its address has no whip in its path")?;
+        if !play_url.contains(STREAM) {
+            return Err(format!(
+                "whip: the address to play from needs {STREAM} where the stream's name goes"
+            ));
+        }
         Ok(Self::Whip { publish_url, play_url, token })
     }
+}
+
+/// Stands for the name of a stream in the addresses of a WHIP server.
+const STREAM: &str = "{stream}";
+
+/// The address to play from, by the custom that it differs from the one to publish at in one word of its path.
+fn whep_of(publish_url: &str) -> Option<String> {
+    let (scheme, rest) = publish_url.split_once("://")?;
+    let (authority, path) = rest.split_once('/')?;
+    path.contains("whip").then(|| format!("{scheme}://{authority}/{}", path.replace("whip", "whep")))
+}
+
+/// When what we send begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// As soon as it may: what is live goes on anyway.
+    AtOnce,
+    /// When another participant is there: a file has a beginning that somebody is to see.
+    InCompany,
 }
 
 /// What is sent and what becomes of what is received.
@@ -125,6 +155,8 @@ pub struct MediaOptions {
     pub speaker: Option<Box<dyn AudioSink>>,
     /// Takes everything that is decoded.
     pub reception: Option<Box<dyn Reception>>,
+    /// When sending begins.
+    pub begin: Begin,
     /// Local address for media; `None` chooses by the server's address.
     pub bind: Option<IpAddr>,
 }
@@ -148,8 +180,40 @@ mod tests {
                 token: Some("t".into()),
             })
         );
-        for bad in ["", "janus:http://x", "whip:ftp://x", "whip:https://x,y=z", "livekit:wss://x"] {
+        for bad in [
+            "",
+            "janus:http://x",
+            "whip:ftp://x",
+            "whip:https://x/whip,y=z",
+            "whip:https://x/ingest",
+            "whip:https://x/whip,whep=https://x/whep",
+            "livekit:wss://x",
+        ] {
             assert!(SfuChoice::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_of_streams_follow_a_plain_whip_address() {
+        for (text, publish, play) in [
+            (
+                "https://whip.example/whip",
+                "https://whip.example/whip/{stream}",
+                "https://whip.example/whep/{stream}",
+            ),
+            (
+                "https://s.example/{stream}/whip",
+                "https://s.example/{stream}/whip",
+                "https://s.example/{stream}/whep",
+            ),
+            (
+                "http://[::1]:7/in/,whep=http://[::1]:7/{stream}",
+                "http://[::1]:7/in/{stream}",
+                "http://[::1]:7/{stream}",
+            ),
+        ] {
+            let choice = SfuChoice::Whip { publish_url: publish.into(), play_url: play.into(), token: None };
+            assert_eq!(SfuChoice::parse(&format!("whip:{text}")), Ok(choice), "{text}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use incamera_types::RelayAddress;
 use serde::Serialize;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -56,6 +57,19 @@ pub(crate) async fn probe(listening: IpAddr, port: u16) -> Vec<Reach> {
     reaches
 }
 
+/// Tries somebody else's relay: whoever can reach its address can join.
+pub(crate) async fn probe_remote(relay: &RelayAddress) -> Vec<Reach> {
+    let connecting = TcpStream::connect((relay.host(), relay.port()));
+    let Ok(Ok(stream)) = timeout(ATTEMPT, connecting).await else { return Vec::new() };
+    let Ok(address) = stream.peer_addr() else { return Vec::new() };
+    let scope = match address.ip() {
+        ip if ip.is_loopback() => Scope::ThisComputer,
+        ip if is_public(ip) => Scope::Internet,
+        _ => Scope::ThisNetwork,
+    };
+    vec![Reach { scope, address: Some(address), reachable: true }]
+}
+
 /// The address from which this computer would reach the internet. Sends nothing: connecting a datagram socket only
 /// chooses a route.
 pub(crate) fn outward_address() -> Option<IpAddr> {
@@ -104,7 +118,10 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let open = probe(address.ip(), address.port()).await;
         assert_eq!(open[0], Reach { scope: Scope::ThisComputer, address: Some(address), reachable: true });
+        let relay = RelayAddress::parse(&address.to_string()).unwrap();
+        assert_eq!(probe_remote(&relay).await, open[..1]);
         drop(listener);
+        assert!(probe_remote(&relay).await.is_empty());
         let closed = probe(address.ip(), address.port()).await;
         assert!(!closed[0].reachable);
     }

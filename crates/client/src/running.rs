@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use incamera_devices::{AudioSink, play_audio};
-use incamera_identity::DisplayName;
 use incamera_media::jitter::DelayLimits;
 use incamera_media::mix::Mixer;
 use incamera_media::vp8::Quality;
@@ -52,16 +51,15 @@ impl Meeting {
     /// [`ClientError`] when the relay cannot be started, the options are out of range, or a codec or thread fails.
     pub async fn host(options: HostOptions, media: MediaOptions) -> Result<(Self, EventStream), ClientError> {
         let prepared = HostedRelay::prepare(&options).await?;
-        let founding = prepared.founding(&options)?;
+        let founding = prepared.founding(&options);
         let entropy = Box::new(SystemEntropy::new());
         let reach = prepared.reach().await;
         let relay = prepared.into_running().map(Arc::new);
         let (machine, invite) = MeetingMachine::found(clock::now(), founding, entropy)?;
-        let (commands, events, driver, reception) = start(machine, &invite, media, relay.as_ref())?;
         let hosting = LocalEvent::Hosting { link: invite.to_link(), reach };
-        // The receiver is ours still.
-        let _ = events.0.send(hosting.into());
-        Ok((Self { commands, driver, reception, relay }, events.1))
+        let (commands, events, driver, reception) =
+            start(machine, &invite, media, relay.as_ref(), Some(hosting))?;
+        Ok((Self { commands, driver, reception, relay }, events))
     }
 
     /// Joins a meeting by its invite.
@@ -70,14 +68,10 @@ impl Meeting {
     /// [`ClientError`] when a codec or thread fails; everything later comes as an event.
     pub async fn join(options: JoinOptions, media: MediaOptions) -> Result<(Self, EventStream), ClientError> {
         let invite = options.invite.clone();
-        let knocking = Knocking {
-            invite: options.invite,
-            name: DisplayName::new(options.name.reveal())?,
-            identity: None,
-        };
+        let knocking = Knocking { invite: options.invite, name: options.name, identity: None };
         let machine = MeetingMachine::knock(clock::now(), knocking, Box::new(SystemEntropy::new()))?;
-        let (commands, events, driver, reception) = start(machine, &invite, media, None)?;
-        Ok((Self { commands, driver, reception, relay: None }, events.1))
+        let (commands, events, driver, reception) = start(machine, &invite, media, None, None)?;
+        Ok((Self { commands, driver, reception, relay: None }, events))
     }
 
     /// Asks for something. After the end it has no effect.
@@ -91,7 +85,7 @@ impl Meeting {
     /// # Errors
     /// [`ClientError::Device`] when a file could not be completed.
     pub async fn finished(&mut self) -> Result<(), ClientError> {
-        self.command(incamera_meeting::Command::Leave);
+        self.command(Command::Close);
         // A panic in the loop was reported when it happened.
         let _ = (&mut self.driver).await;
         if let Some(relay) = self.relay.take().and_then(Arc::into_inner) {
@@ -102,18 +96,14 @@ impl Meeting {
     }
 }
 
-type Started = (
-    UnboundedSender<Command>,
-    (UnboundedSender<Event>, EventStream),
-    JoinHandle<()>,
-    Option<SharedReception>,
-);
+type Started = (UnboundedSender<Command>, EventStream, JoinHandle<()>, Option<SharedReception>);
 
 fn start(
     machine: MeetingMachine,
     invite: &Invite,
     media: MediaOptions,
     hosted: Option<&Arc<RelayHandle>>,
+    hosting: Option<LocalEvent>,
 ) -> Result<Started, ClientError> {
     #[cfg(feature = "danger-sabotage")]
     let (media, sabotage) = spoil(media);
@@ -134,8 +124,15 @@ fn start(
         .video
         .as_ref()
         .map(|source| CameraPlan::new(source.format(), Quality::File, media.layers, media.video_kbps));
-    let publishing =
-        Publishing::new(media.audio, media.video, camera, AUDIO_KBPS, sealing.clone(), events.clone());
+    let publishing = Publishing::new(
+        media.audio,
+        media.video,
+        media.begin,
+        camera,
+        AUDIO_KBPS,
+        sealing.clone(),
+        events.clone(),
+    );
     let now = clock::now().mono;
     let (relay, relay_events) =
         connect_relay(RelaySettings { address: invite.relay.clone(), trust, cleartext: Cleartext::Refused });
@@ -145,7 +142,8 @@ fn start(
         relay_events,
         commands: commanded,
         reports,
-        events: events.clone(),
+        events,
+        hosting,
         incoming,
         sealing,
         sound,
@@ -169,7 +167,7 @@ fn start(
         #[cfg(feature = "danger-sabotage")]
         hosted: hosted.cloned(),
     };
-    Ok((commands, (events, told), tokio::spawn(driver.run()), reception))
+    Ok((commands, told, tokio::spawn(driver.run()), reception))
 }
 
 /// Sabotage that was asked for, and what it does to what is sent.

@@ -152,8 +152,8 @@ impl Fault for DeviceError {
             Self::DiskFull => "Free some space or choose another folder.",
             Self::TooLong => "Start a new file.",
             Self::PictureSize => "Report this as a defect.",
-            Self::Wav(_) => "Convert the file to WAV with 16, 24 or 32 bits per sample.",
-            Self::Y4m(_) => "Convert the file to Y4M with 4:2:0 colour and 8 bits.",
+            Self::Wav(_) => "Convert the file to WAV with 16, 24 or 32 bits per sample at 44.1 or 48 kHz.",
+            Self::Y4m(_) => "Convert the file to Y4M, progressive, with 4:2:0 colour and 8 bits.",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod stream;
 
+use std::path::Path;
 use std::str::FromStr;
 
 use cpal::HostId;
@@ -11,6 +12,9 @@ use incamera_types::Pii;
 use crate::DeviceError;
 
 pub(crate) use stream::{Faults, StreamShape, input_config, open_input, open_output, output_config};
+
+/// Where the kernel shows its sound hardware.
+const ALSA_DEVICES: &str = "/dev/snd";
 
 /// Names that the PipeWire host lists beside real devices; they stand for "whatever is the default".
 const PIPEWIRE_STAND_INS: [&str; 3] = ["sink_default", "input_default", "output_default"];
@@ -81,9 +85,11 @@ impl AudioHost {
     /// [`DeviceError::NoAudioSystem`] when there is none.
     pub fn open() -> Result<Self, DeviceError> {
         // In the order of preference of cpal: PipeWire, PulseAudio, ALSA. A PipeWire that only carries screens
-        // and cameras beside a real PulseAudio has no sound devices and is passed over.
+        // and cameras beside a real PulseAudio has no sound devices and is passed over, and so is ALSA on a computer
+        // without sound hardware, where it lists a default device that nobody can open.
         cpal::available_hosts()
             .into_iter()
+            .filter(|id| *id != HostId::Alsa || Path::new(ALSA_DEVICES).exists())
             .filter_map(|id| cpal::host_from_id(id).ok())
             .map(|host| Self { host })
             .find(|host| host.devices().is_ok_and(|devices| !devices.is_empty()))

@@ -20,6 +20,7 @@ mod mark;
 mod microphone;
 mod part_file;
 mod pattern;
+mod read_ahead;
 mod schedule;
 mod speaker;
 mod stamp;

@@ -12,12 +12,20 @@ const BUFFER_BYTES: usize = 128 * 1024;
 /// A file that is written as `NAME.part` and renamed to `NAME` by [`PartFile::finish`].
 ///
 /// When writing fails the unfinished file is removed at once and every later call fails the same way. When the
-/// process dies, or the value is dropped, `NAME.part` stays with what had been written.
+/// process dies, or the value is dropped, `NAME.part` stays with what had been written; a value that is dropped before
+/// anything was written leaves nothing behind.
 #[derive(Debug)]
 pub struct PartFile {
     state: State,
+    content: Content,
     part: PathBuf,
     target: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    Nothing,
+    Something,
 }
 
 #[derive(Debug)]
@@ -42,7 +50,7 @@ impl PartFile {
             .open(&part)
             .map_err(|error| DeviceError::opening(&error))?;
         let state = State::Open(BufWriter::with_capacity(BUFFER_BYTES, file));
-        Ok(Self { state, part, target: target.to_owned() })
+        Ok(Self { state, content: Content::Nothing, part, target: target.to_owned() })
     }
 
     /// Appends `bytes`.
@@ -50,6 +58,7 @@ impl PartFile {
     /// # Errors
     /// [`DeviceError::Write`] or [`DeviceError::DiskFull`]; the unfinished file is removed.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), DeviceError> {
+        self.content = Content::Something;
         self.attempt(|file| file.write_all(bytes))
     }
 
@@ -78,6 +87,8 @@ impl PartFile {
     /// # Errors
     /// As [`PartFile::append`].
     pub fn finish(mut self) -> Result<(), DeviceError> {
+        // Complete even when it is empty.
+        self.content = Content::Something;
         let (part, target) = (self.part.clone(), self.target.clone());
         self.attempt(|file| {
             file.flush()?;
@@ -107,6 +118,15 @@ impl PartFile {
     }
 }
 
+impl Drop for PartFile {
+    fn drop(&mut self) {
+        if self.content == Content::Nothing {
+            // What cannot be removed is empty.
+            let _ = fs::remove_file(&self.part);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +143,20 @@ mod tests {
         file.finish().unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"headbody+tail");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn only_what_was_written_stays_behind_without_an_end() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(PartFile::create(&folder.path().join("nothing.wav")).unwrap());
+        let mut begun = PartFile::create(&folder.path().join("begun.wav")).unwrap();
+        begun.append(b"something").unwrap();
+        drop(begun);
+        let left: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["begun.wav.part"]);
+        PartFile::create(&folder.path().join("empty.wav")).unwrap().finish().unwrap();
+        assert_eq!(fs::read(folder.path().join("empty.wav")).unwrap(), b"");
     }
 
     #[test]

@@ -166,10 +166,8 @@ impl RelayConfig {
     pub fn read(path: &Path) -> Result<Self, RelayError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| RelayError::Unreadable { path: path.to_owned(), source })?;
-        let config: Self = toml::from_str(&text).map_err(|error| RelayError::Config {
-            path: path.to_owned(),
-            reason: error.message().to_owned(),
-        })?;
+        let config: Self = toml::from_str(&text)
+            .map_err(|error| RelayError::Config { path: path.to_owned(), reason: located(&text, &error) })?;
         config.check()?;
         Ok(config)
     }
@@ -183,8 +181,16 @@ impl RelayConfig {
         if self.listen.is_empty() {
             return wrong("listen", "at least one address is needed");
         }
+        if !self.limits.serve_somebody() {
+            return wrong("limits", "a limit of 0 lets nobody in");
+        }
         if self.insecure_loopback && !self.listen.iter().all(|address| address.ip().is_loopback()) {
             return wrong("insecure_loopback", "plain HTTP is possible on loopback addresses only");
+        }
+        if let CreateChoice::Tokens(tokens) = &self.create
+            && (tokens.is_empty() || tokens.iter().any(|token| token.rooms == 0))
+        {
+            return wrong("create.tokens", "nobody could make a room: a token and a room for it are needed");
         }
         if let CreateChoice::Tokens(tokens) = &self.create
             && tokens.iter().any(|token| !(16..=128).contains(&token.token.expose().len()))
@@ -213,9 +219,25 @@ impl RelayConfig {
             }
             _ => {}
         }
-        if self.ice.turn.as_ref().is_some_and(|turn| turn.urls.is_empty() || turn.secret.expose().is_empty())
-        {
+        self.check_reachable()
+    }
+
+    /// Checks that members can make use of what they are told.
+    fn check_reachable(&self) -> Result<(), RelayError> {
+        let wrong = |setting, reason| Err(RelayError::Setting { setting, reason });
+        if self.media.public_addresses.iter().any(|address| address.ip().is_unspecified()) {
+            return wrong("media.public_addresses", "members cannot reach an unspecified address");
+        }
+        let begins = |url: &String, schemes: [&str; 2]| schemes.iter().any(|scheme| url.starts_with(scheme));
+        if !self.ice.stun.iter().all(|url| begins(url, ["stun:", "stuns:"])) {
+            return wrong("ice.stun", "a URL begins with stun: or stuns:");
+        }
+        let Some(turn) = &self.ice.turn else { return Ok(()) };
+        if turn.urls.is_empty() || turn.secret.expose().is_empty() {
             return wrong("ice.turn", "both urls and secret are needed");
+        }
+        if !turn.urls.iter().all(|url| begins(url, ["turn:", "turns:"])) {
+            return wrong("ice.turn.urls", "a URL begins with turn: or turns:");
         }
         Ok(())
     }
@@ -252,6 +274,15 @@ impl RelayConfig {
         ips.sort_unstable();
         ips.dedup();
         ips.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect()
+    }
+}
+
+/// What is wrong and in which line, without the line itself: it may hold a token.
+fn located(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    match before {
+        Some(before) => format!("line {}: {}", before.matches('\n').count() + 1, error.message()),
+        None => error.message().to_owned(),
     }
 }
 
@@ -328,10 +359,32 @@ mod tests {
               subscribe_url = 'https://s/' } }",
                 "{stream}",
             ),
+            ("listen = ['127.0.0.1:0']\ncreate = { tokens = [] }", "create.tokens"),
+            (
+                "listen = ['127.0.0.1:0']\ncreate = 'anyone'\nice = { stun = ['http://a.example'] }",
+                "ice.stun",
+            ),
+            (
+                "listen = ['127.0.0.1:0']\ncreate = 'anyone'\nice = { turn = { urls = ['a.example'], secret = 's' } }",
+                "ice.turn.urls",
+            ),
+            (
+                "listen = ['127.0.0.1:0']\ncreate = 'anyone'\nmedia = { public_addresses = ['0.0.0.0:1'] }",
+                "media.public_addresses",
+            ),
+            ("listen = ['127.0.0.1:0']\ncreate = 'anyone'\nlimits = { rooms = 0 }", "limits"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(named), "{error}");
         }
+    }
+
+    #[test]
+    fn a_mistake_is_located_without_showing_its_line() {
+        let text = "listen = ['127.0.0.1:0']\ncreate = 'anyone'\ntokn = 'hidden'\n";
+        let error = toml::from_str::<RelayConfig>(text).unwrap_err();
+        let reason = located(text, &error);
+        assert!(reason.starts_with("line 3: unknown field `tokn`") && !reason.contains("hidden"), "{reason}");
     }
 
     #[test]

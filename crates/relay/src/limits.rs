@@ -124,6 +124,40 @@ impl RelayLimits {
         }
     }
 
+    /// Whether everything is allowed at least once: a relay with a limit of zero serves nobody.
+    #[must_use]
+    pub fn serve_somebody(&self) -> bool {
+        let counts = [
+            self.connections,
+            self.connections_per_address,
+            self.rooms,
+            self.rooms_per_address,
+            self.members_per_room,
+            self.knockers_per_room,
+            self.knocks_per_room,
+            self.replies_per_knock,
+            self.reply_bytes_per_room,
+            self.log_entries_per_room,
+            self.log_bytes_per_room,
+            self.log_bytes,
+            self.queued_commits,
+            self.queued_messages,
+            self.tickets_per_room,
+            self.tickets_per_connection,
+        ];
+        let rates = [
+            self.connection_messages,
+            self.connection_bytes,
+            self.room_commits,
+            self.room_messages,
+            self.room_bytes,
+        ];
+        let seconds = [self.open_within_seconds, self.knock_seconds, self.room_seconds, self.ticket_seconds];
+        counts.iter().all(|count| *count > 0)
+            && rates.iter().all(|rate| rate.per_second > 0 && rate.burst > 0)
+            && seconds.iter().all(|seconds| *seconds > 0)
+    }
+
     /// How long a ticket opens sessions.
     #[must_use]
     pub const fn ticket_life(&self) -> Duration {

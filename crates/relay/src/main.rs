@@ -1,6 +1,6 @@
 //! `incamera-relay`: the relay as a server.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -28,15 +28,21 @@ struct Args {
 fn main() -> ExitCode {
     let args = Args::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("error [{}]: {error}\n  {}", error.code(), error.advice()));
             match error {
-                RelayError::Config { .. } | RelayError::Setting { .. } | RelayError::Unreadable { .. } => {
-                    ExitCode::from(EXIT_CONFIG)
-                }
+                RelayError::Config { .. }
+                | RelayError::Setting { .. }
+                | RelayError::Unreadable { .. }
+                | RelayError::Certificate { .. } => ExitCode::from(EXIT_CONFIG),
                 _ => ExitCode::FAILURE,
             }
         }

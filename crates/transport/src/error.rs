@@ -130,7 +130,9 @@ pub enum RelayError {
     #[error("the relay does not answer: {0}")]
     Unreachable(String),
     /// The certificate is not the one pinned in the link, or no authority vouches for it.
-    #[error("the relay's certificate is not the one that the invite names")]
+    #[error(
+        "the relay's certificate is neither the one that the invite names nor one that this computer trusts"
+    )]
     Certificate,
     /// What answers is no Incamera relay.
     #[error("what answers at the relay's address is no Incamera relay (HTTP {0})")]

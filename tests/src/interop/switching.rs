@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use incamera_client::devices::{DeviceError, SilenceSource};
 use incamera_client::{
-    Command, DecodedPicture, DecodedSound, Invite, JoinOptions, MediaOptions, Meeting as JoinedMeeting,
-    MemberId, PictureWant, Pii, Reception, Remote, SentFrame,
+    Begin, Command, DecodedPicture, DecodedSound, DisplayName, Invite, JoinOptions, MediaOptions,
+    Meeting as JoinedMeeting, MemberId, PictureWant, Reception, Remote, SentFrame,
 };
 use tokio::runtime::Handle;
 
@@ -61,7 +61,7 @@ pub(super) fn run(place: &Place) -> Result<String, String> {
     let (sees, seen) = channel();
     let options = JoinOptions {
         invite: Invite::parse(sending.invite()).map_err(|why| why.to_string())?,
-        name: Pii::new("Ben".to_owned()),
+        name: DisplayName::new("Ben").map_err(|why| why.to_string())?,
     };
     let media = MediaOptions {
         audio: Box::new(SilenceSource::new()),
@@ -71,6 +71,7 @@ pub(super) fn run(place: &Place) -> Result<String, String> {
         wanted_layer: 0,
         speaker: None,
         reception: Some(Box::new(Watching(sees))),
+        begin: Begin::AtOnce,
         bind: Some(place.bind),
     };
     let runtime = Handle::current();

@@ -99,6 +99,7 @@ fn a_relay_that_is_not_there_or_not_the_right_one_is_told_apart_from_a_bad_link(
     let mut relay = relay;
     let hosting = relay.wait_for("hosting", PATIENCE, |_| true);
     let genuine = Invite::parse(hosting["link"].as_str().expect("a link")).expect("a good link");
+    let revoked = Invite { secret: LinkSecret::new([1; 16]), ..genuine.clone() }.to_link();
     let impostor = Invite { tls_pin: Some([1; 32]), ..genuine }.to_link();
     let links = [
         invite_to(&nobodys_address()).to_link(),
@@ -110,6 +111,7 @@ fn a_relay_that_is_not_there_or_not_the_right_one_is_told_apart_from_a_bad_link(
     for process in running {
         assert_ends(&process.outcome(PATIENCE), 11);
     }
+    assert_ends(&stage.start("Ada", &join(&revoked, &[])).outcome(PATIENCE), 10);
     assert_eq!(relay.leave().code, Some(0));
 }
 
@@ -122,6 +124,29 @@ fn a_host_says_when_it_cannot_listen() {
         let arguments = ["host", "--listen", address, "--audio", "silence", "--json"];
         assert_ends(&stage.start("Ada", &arguments).outcome(PATIENCE), 11);
     }
+}
+
+#[test]
+fn a_host_says_when_somebody_elses_relay_is_not_there_and_can_be_interrupted_before() {
+    let stage = Stage::new();
+    let nobody = nobodys_address();
+    let arguments = ["host", "--relay", nobody.as_str(), "--audio", "silence", "--json"];
+    let (patient, interrupted) = (stage.start("Ada", &arguments), stage.start("Ben", &arguments));
+    let mut interrupted = interrupted;
+    interrupted.wait_for("statistics", PATIENCE, |_| true);
+    assert_eq!(interrupted.leave().code, Some(0));
+    let outcome = patient.outcome(PATIENCE);
+    assert_ends(&outcome, 11);
+    assert!(outcome.events.iter().all(|event| event["event"] != "hosting"), "there is no room to invite to");
+}
+
+#[test]
+fn rules_that_contradict_each_other_are_wrong_use() {
+    let stage = Stage::new();
+    let deadlines = ["--media-deadline", "120", "--removal-deadline", "20"];
+    let host = ["host", "--listen", "127.0.0.1:0", "--audio", "silence", "--json"];
+    let arguments: Vec<&str> = host.into_iter().chain(deadlines).collect();
+    assert_ends(&stage.start("Ada", &arguments).outcome(PATIENCE), 2);
 }
 
 #[test]
@@ -144,6 +169,8 @@ fn files_that_are_no_sound_or_picture_are_refused_before_anybody_is_contacted() 
         file("giant", giant),
         file("endless", &endless),
         file("still", b"YUV4MPEG2 W640 H360 F0:0\nFRAME\n"),
+        file("no picture", b"YUV4MPEG2 W64 H64 F30:1 C420\n"),
+        file("cut picture", b"YUV4MPEG2 W64 H64 F30:1 C420\nFRAME\nhalf"),
         file("cut", cut),
         file("zero", zero),
     ];
@@ -166,8 +193,11 @@ fn names_that_could_deceive_or_flood_are_refused() {
     let link = invite_to(&nobodys_address()).to_link();
     let huge = "A".repeat(100_000);
     for name in ["", " ", "Ada\u{202e}nimda", "Ada\u{200b}", "Ada\n{\"event\":\"ended\"}", huge.as_str()] {
-        let outcome = stage.start("Ada", &join(&link, &["--name", name])).outcome(PATIENCE);
+        let folder = stage.path("takes");
+        let out = folder.to_str().expect("a path in ASCII");
+        let outcome = stage.start("Ada", &join(&link, &["--name", name, "--out", out])).outcome(PATIENCE);
         assert_ends(&outcome, 2);
+        assert!(!folder.exists(), "nothing is written for nobody");
     }
 }
 
@@ -226,7 +256,7 @@ fn the_control_socket_survives_junk_and_serves_its_owner_alone() {
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("the owner may");
     let open = stage.ask("Ada", &["show"]);
     assert_eq!(open.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&open.stdout).contains("chmod 700"), "{open:?}");
+    assert!(String::from_utf8_lossy(&open.stderr).contains("chmod 700"), "{open:?}");
     assert_eq!(host.leave().code, Some(0));
     assert!(!socket.exists(), "the socket goes with the meeting");
 }

@@ -17,6 +17,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::ClientError;
 use crate::event::{Event, LocalEvent, Problem, Source};
+use crate::options::Begin;
 use crate::outgoing::{
     CameraPlan, Flow, SealingHandle, SendControls, SoundEncoder, VideoEncoder, camera_context,
 };
@@ -32,6 +33,7 @@ const AUDIO_RESERVE_KBPS: u32 = 60;
 pub(crate) struct Publishing {
     audio: Option<Box<dyn AudioSource>>,
     video: Option<Box<dyn VideoSource>>,
+    begin: Begin,
     camera: Option<CameraPlan>,
     controls: Arc<SendControls>,
     sealing: SealingHandle,
@@ -48,6 +50,7 @@ impl Publishing {
     pub(crate) fn new(
         audio: Box<dyn AudioSource>,
         video: Option<Box<dyn VideoSource>>,
+        begin: Begin,
         camera: Option<CameraPlan>,
         audio_kbps: u32,
         sealing: SealingHandle,
@@ -60,6 +63,7 @@ impl Publishing {
         Self {
             audio: Some(audio),
             video,
+            begin,
             camera,
             controls: Arc::new(SendControls::new(layer_kbps, audio_kbps)),
             sealing,
@@ -127,9 +131,14 @@ impl Publishing {
         self.is_connected = true;
     }
 
-    /// Starts the capture threads, once, when what they give can be sent.
+    /// Another participant is there.
+    pub(super) fn set_in_company(&mut self) {
+        self.begin = Begin::AtOnce;
+    }
+
+    /// Starts the capture threads, once, when what they give can be sent, and received if that matters.
     pub(super) fn start_capture(&mut self) -> Result<(), ClientError> {
-        if self.flow != Flow::Open || !self.is_connected {
+        if self.flow != Flow::Open || !self.is_connected || self.begin == Begin::InCompany {
             return Ok(());
         }
         if let Some(source) = self.audio.take() {

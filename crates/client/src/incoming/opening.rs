@@ -158,6 +158,9 @@ impl OpeningThread {
             }
             self.drain();
         }
+        if let Err(error) = self.sound.drain(clock::now().mono) {
+            self.reception_failed(error);
+        }
     }
 
     fn order(&mut self, order: Inbound) {
@@ -175,7 +178,9 @@ impl OpeningThread {
             Inbound::DropMember(member) => {
                 self.receiver.drop_member(member);
                 self.remotes.remove(&member);
-                self.sound.remove(member);
+                if let Err(error) = self.sound.remove(now.mono, member) {
+                    self.reception_failed(error);
+                }
             }
             Inbound::HoldMember(member) => self.receiver.hold_member(member),
             Inbound::ReleaseMember(member) => self.receiver.release_member(member),

@@ -18,6 +18,12 @@ use crate::reception::{DecodedSound, FrameFacts, Remote, SharedReception};
 /// Facts of packets that wait to be played: more than the jitter buffer holds.
 const FACTS: usize = 256;
 
+/// One block.
+const BLOCK: Duration = Duration::from_millis(20);
+
+/// Blocks decoded at the most when a stream ends: all that a jitter buffer holds, with gaps between them.
+const MOST_DRAINED: usize = 2 * FACTS;
+
 /// What is heard of one participant.
 struct Voice {
     remote: Remote,
@@ -102,9 +108,15 @@ impl SoundStage {
         written
     }
 
-    /// Forgets everything of a participant who is gone.
-    pub(crate) fn remove(&self, member: MemberId) {
-        self.lock().retain(|(of, _), _| *of != member);
+    /// Forgets everything of a participant who is gone. What had come is still written, and not heard.
+    pub(crate) fn remove(&self, now: Mono, member: MemberId) -> Result<(), DeviceError> {
+        let gone = self.lock().extract_if(|(of, _), _| *of == member).collect::<Vec<_>>();
+        gone.into_iter().try_for_each(|(_, mut voice)| voice.drain(now, self.reception.as_ref()))
+    }
+
+    /// Writes what had come of everybody at the end of the meeting.
+    pub(crate) fn drain(&self, now: Mono) -> Result<(), DeviceError> {
+        self.lock().values_mut().try_for_each(|voice| voice.drain(now, self.reception.as_ref()))
     }
 
     /// Counts of what was decoded of a participant, and how loud it is now.
@@ -121,6 +133,20 @@ impl SoundStage {
 }
 
 impl Voice {
+    /// Decodes what waits to be played, at once.
+    fn drain(&mut self, now: Mono, reception: Option<&SharedReception>) -> Result<(), DeviceError> {
+        let mut block = [0; 960];
+        let mut at = now;
+        for _ in 0..MOST_DRAINED {
+            if reception.is_none() || self.receiver.is_empty() {
+                break;
+            }
+            self.pull(at, &mut block, reception)?;
+            at = at.plus(BLOCK);
+        }
+        Ok(())
+    }
+
     fn pull(
         &mut self,
         now: Mono,
@@ -179,5 +205,84 @@ impl AudioSink for Unheard {
 
     fn delay(&self) -> Duration {
         Duration::ZERO
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use incamera_media::opus::{Encoder, EncoderConfig};
+    use incamera_types::FrameBuf;
+
+    use super::*;
+    use crate::reception::{DecodedPicture, Reception, SentFrame};
+
+    /// Tells the capture time of each block.
+    struct Noting(Sender<u64>);
+
+    impl Reception for Noting {
+        fn sent(&mut self, _frame: &SentFrame) -> Result<(), DeviceError> {
+            Ok(())
+        }
+
+        fn picture(&mut self, _from: &Remote, _picture: &DecodedPicture<'_>) -> Result<(), DeviceError> {
+            Ok(())
+        }
+
+        fn sound(&mut self, _from: &Remote, sound: &DecodedSound<'_>) -> Result<(), DeviceError> {
+            let _ = self.0.send(sound.facts.captured.as_micros());
+            Ok(())
+        }
+
+        fn finish(self: Box<Self>) -> Result<(), DeviceError> {
+            Ok(())
+        }
+    }
+
+    fn voice(blocks: u64) -> Voice {
+        let limits = DelayLimits { min: Duration::from_millis(200), max: Duration::from_millis(1_000) };
+        let mut voice = Voice {
+            remote: Remote { member: MemberId([1; 16]), name: "Ada".to_owned() },
+            receiver: AudioReceiver::new(limits).unwrap(),
+            timeline: Timeline::default(),
+            facts: VecDeque::new(),
+            tally: SoundTally::default(),
+            level_dbov: 0,
+            last_written: None,
+        };
+        let mut encoder = Encoder::new(&EncoderConfig::default()).unwrap();
+        for number in 0..blocks {
+            let mut packet = FrameBuf::with_capacity(1_275);
+            encoder.encode(&[100; 960], &mut packet).unwrap();
+            let at = Mono::from_micros(number * 20_000);
+            let facts = FrameFacts {
+                context: Context::Microphone,
+                epoch_bits: 0,
+                counter: number,
+                captured: at,
+                arrived: at,
+                opened: at,
+                decoded: at,
+            };
+            voice.facts.push_back((number * 960, facts));
+            voice.receiver.handle_packet(at, number * 960, packet);
+        }
+        voice
+    }
+
+    #[test]
+    fn sound_that_waits_in_the_jitter_buffer_is_written_when_its_speaker_goes() {
+        let (noted, written) = channel();
+        let stage =
+            SoundStage::new(DelayLimits::default(), Some(SharedReception::new(Box::new(Noting(noted)))));
+        stage.lock().insert((MemberId([1; 16]), Context::Microphone), voice(9));
+        stage.lock().insert((MemberId([2; 16]), Context::Microphone), voice(4));
+        stage.remove(Mono::from_micros(180_000), MemberId([1; 16])).unwrap();
+        assert_eq!(written.try_iter().collect::<Vec<_>>(), (0..9).map(|n| n * 20_000).collect::<Vec<_>>());
+        stage.drain(Mono::from_micros(180_000)).unwrap();
+        assert_eq!(written.try_iter().count(), 4);
+        stage.drain(Mono::from_micros(180_000)).unwrap();
+        assert_eq!(written.try_iter().count(), 0, "nothing is written twice");
     }
 }

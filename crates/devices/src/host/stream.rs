@@ -48,12 +48,20 @@ impl StreamShape {
 
 /// The best format to record from `device`: 48 kHz, floating point, few channels.
 pub(crate) fn input_config(device: &Device) -> Result<StreamShape, DeviceError> {
-    choose(device.supported_input_configs()?, 1).ok_or(DeviceError::Unsupported)
+    choose(device.supported_input_configs().map_err(absent)?, 1).ok_or(DeviceError::Unsupported)
 }
 
 /// The best format to play on `device`: 48 kHz, floating point, two channels.
 pub(crate) fn output_config(device: &Device) -> Result<StreamShape, DeviceError> {
-    choose(device.supported_output_configs()?, 2).ok_or(DeviceError::Unsupported)
+    choose(device.supported_output_configs().map_err(absent)?, 2).ok_or(DeviceError::Unsupported)
+}
+
+/// A device that was never open cannot have been lost.
+fn absent(error: cpal::Error) -> DeviceError {
+    match DeviceError::from(error) {
+        DeviceError::Lost => DeviceError::Missing,
+        other => other,
+    }
 }
 
 fn choose(

@@ -115,6 +115,9 @@ pub enum WavError {
     /// The sample rate is outside of 8,000 to 192,000 Hz or has too little in common with 48,000 Hz.
     #[error("its sample rate is not supported")]
     Rate,
+    /// It ends before its first sample.
+    #[error("it has no samples")]
+    NoSamples,
 }
 
 /// Parses the header at the beginning of `bytes`.

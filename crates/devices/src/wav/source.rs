@@ -12,46 +12,75 @@ use super::header::WavError;
 use super::read::WavReader;
 use crate::DeviceError;
 use crate::audio::{AudioBlock, AudioSource, BlockSamples, Polled};
+use crate::read_ahead::{Next, POLL_INTERVAL, ReadAhead};
 use crate::schedule::{FrameRate, Schedule};
 
 /// Samples read from the file at once: 20 ms at 48 kHz.
 const READ_SAMPLES: usize = 960;
 
-/// Plays a WAV file of any rate and number of channels as mono at 48 kHz; paced by its driver. Its last block is
-/// filled up with silence.
-pub struct WavSource {
-    reader: WavReader<BufReader<File>>,
-    /// `None` once the file has ended.
-    resampler: Option<CaptureResampler>,
-    schedule: Schedule,
-    pending: VecDeque<BlockSamples>,
-}
+/// Blocks read ahead of their time: half a second, which a busy disk may take.
+const READ_AHEAD: usize = 25;
 
-impl core::fmt::Debug for WavSource {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("WavSource").field("format", &self.reader.format()).finish_non_exhaustive()
-    }
+/// Plays a WAV file of any rate and number of channels as mono at 48 kHz; paced by its driver. Its last block is
+/// filled up with silence. Blocks that come late from a pipe are stamped when they come.
+#[derive(Debug)]
+pub struct WavSource {
+    schedule: Schedule,
+    blocks: ReadAhead<BlockSamples>,
+    waiting: Option<BlockSamples>,
 }
 
 impl WavSource {
-    /// Opens the file at `path`.
+    /// Opens the file at `path` and waits for its first samples.
     ///
     /// # Errors
-    /// The file cannot be read or is no WAV file of a supported kind.
+    /// The file cannot be read, is no WAV file of a supported kind, or has no samples.
     pub fn open(path: &Path) -> Result<Self, DeviceError> {
+        let mut blocks = Blocks::open(path)?;
+        let first = blocks.next()?.ok_or(WavError::NoSamples)?;
+        let blocks = ReadAhead::start("wav-read", READ_AHEAD, move || blocks.next())?;
+        Ok(Self { schedule: Schedule::new(FrameRate::AUDIO_BLOCKS), blocks, waiting: Some(first) })
+    }
+}
+
+impl AudioSource for WavSource {
+    fn poll_block(&mut self, now: Mono, block: &mut AudioBlock) -> Result<Polled, DeviceError> {
+        if self.waiting.is_none() {
+            match self.blocks.next()? {
+                Next::Item(samples) => self.waiting = Some(samples),
+                Next::NotYet => return Ok(Polled::NotBefore(now.plus(POLL_INTERVAL))),
+                Next::Ended => return Ok(Polled::Ended),
+            }
+        }
+        let due = self.schedule.due(now);
+        if now < due {
+            return Ok(Polled::NotBefore(due));
+        }
+        let Some(samples) = self.waiting.take() else { return Ok(Polled::NotBefore(due)) };
+        self.schedule.advance();
+        *block = AudioBlock { captured: due, samples };
+        Ok(Polled::Ready)
+    }
+}
+
+/// The file as blocks of 20 ms.
+struct Blocks {
+    reader: WavReader<BufReader<File>>,
+    /// `None` once the file has ended.
+    resampler: Option<CaptureResampler>,
+    pending: VecDeque<BlockSamples>,
+}
+
+impl Blocks {
+    fn open(path: &Path) -> Result<Self, DeviceError> {
         let reader = WavReader::open(path)?;
         // The reader has averaged the channels.
         let resampler = CaptureResampler::new(reader.format().rate_hz, 1).map_err(|_| WavError::Rate)?;
-        Ok(Self {
-            reader,
-            resampler: Some(resampler),
-            schedule: Schedule::new(FrameRate::AUDIO_BLOCKS),
-            pending: VecDeque::new(),
-        })
+        Ok(Self { reader, resampler: Some(resampler), pending: VecDeque::new() })
     }
 
-    fn read_ahead(&mut self) -> Result<(), DeviceError> {
-        let Self { reader, resampler, pending, .. } = self;
+    fn next(&mut self) -> Result<Option<BlockSamples>, DeviceError> {
+        let Self { reader, resampler, pending } = self;
         let mut mono = [0.0; READ_SAMPLES];
         while pending.is_empty()
             && let Some(converter) = resampler
@@ -63,27 +92,15 @@ impl WavSource {
                 *resampler = None;
             }
         }
-        Ok(())
-    }
-}
-
-impl AudioSource for WavSource {
-    fn poll_block(&mut self, now: Mono, block: &mut AudioBlock) -> Result<Polled, DeviceError> {
-        let due = self.schedule.due(now);
-        if now < due {
-            return Ok(Polled::NotBefore(due));
-        }
-        self.read_ahead()?;
-        let Some(samples) = self.pending.pop_front() else { return Ok(Polled::Ended) };
-        self.schedule.advance();
-        *block = AudioBlock { captured: due, samples };
-        Ok(Polled::Ready)
+        Ok(pending.pop_front())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::time::Duration;
+
     use crate::audio::BLOCK_SAMPLES;
     use crate::tone::tone_share;
     use crate::wav::WavWriter;
@@ -96,7 +113,9 @@ mod tests {
         loop {
             match source.poll_block(now, &mut block).unwrap() {
                 Polled::Ready => samples.extend_from_slice(&block.samples),
-                Polled::NotBefore(due) => now = due,
+                Polled::NotBefore(due) if due.since(now) == Duration::from_millis(20) => now = due,
+                // The reading thread is behind: virtual time stands still for it.
+                Polled::NotBefore(_) => std::thread::yield_now(),
                 Polled::Ended => return samples,
             }
         }
@@ -144,5 +163,36 @@ mod tests {
         std::fs::write(&target, "these are notes and no sound").unwrap();
         assert!(matches!(WavSource::open(&target), Err(DeviceError::Wav(_))));
         assert!(matches!(WavSource::open(folder.path()), Err(DeviceError::Read(_))));
+    }
+
+    #[test]
+    fn file_without_a_sample_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("nothing.wav");
+        WavWriter::create(&target).unwrap().finish().unwrap();
+        assert!(matches!(WavSource::open(&target), Err(DeviceError::Wav(WavError::NoSamples))));
+    }
+
+    #[test]
+    fn pipe_that_stands_still_does_not_block_its_player() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sound.wav");
+        let mut writer = WavWriter::create(&file).unwrap();
+        writer.write(&[7; 4_800]).unwrap();
+        writer.finish().unwrap();
+        let (end, mut held_open) = std::io::pipe().unwrap();
+        std::io::Write::write_all(&mut held_open, &std::fs::read(&file).unwrap()[..44 + 2 * 4_800]).unwrap();
+        let pipe = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&end));
+        let mut source = WavSource::open(Path::new(&pipe)).unwrap();
+        let (mut block, mut now, mut played) = (AudioBlock::silent(), Mono::from_micros(0), 0);
+        while played < 4 {
+            match source.poll_block(now, &mut block).unwrap() {
+                Polled::Ready => played += 1,
+                Polled::NotBefore(due) => now = due,
+                Polled::Ended => panic!("the pipe is open"),
+            }
+        }
+        assert!(matches!(source.poll_block(now, &mut block), Ok(Polled::NotBefore(_))));
+        drop(held_open);
     }
 }

@@ -39,6 +39,9 @@ pub enum Y4mError {
     /// It ends inside of a picture.
     #[error("it ends inside of a picture")]
     CutPicture,
+    /// It ends before its first picture.
+    #[error("it has no picture")]
+    NoPicture,
 }
 
 /// Parses the header line of a stream, without its newline.

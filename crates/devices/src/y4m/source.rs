@@ -2,38 +2,30 @@
 
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
-use std::thread;
-
-use core::time::Duration;
 
 use incamera_media::picture::Picture;
 use incamera_types::Mono;
 
+use super::header::Y4mError;
 use super::read::Y4mReader;
 use crate::DeviceError;
 use crate::audio::Polled;
+use crate::read_ahead::{Next, POLL_INTERVAL, ReadAhead};
 use crate::schedule::Schedule;
 use crate::video::{VideoFormat, VideoFrame, VideoSource};
 
 /// Pictures read ahead of their time.
 const READ_AHEAD: usize = 2;
 
-/// How soon to look again when a pipe has no picture yet.
-const POLL_INTERVAL: Duration = Duration::from_millis(5);
-
-type ReadPicture = Result<Picture, DeviceError>;
-
 /// Plays a Y4M stream at its own rate; paced by its driver.
 ///
-/// A thread reads ahead, so that a slow disk or a pipe that pauses never blocks the driver. Pictures that come
-/// late from a pipe are stamped when they come.
+/// Pictures that come late from a pipe are stamped when they come.
 #[derive(Debug)]
 pub struct Y4mSource {
     format: VideoFormat,
     schedule: Schedule,
     number: u64,
-    pictures: Receiver<ReadPicture>,
+    pictures: ReadAhead<Picture>,
     waiting: Option<Picture>,
 }
 
@@ -41,49 +33,35 @@ impl Y4mSource {
     /// Plays the file at `path`.
     ///
     /// # Errors
-    /// The file cannot be read or is no Y4M file of a supported kind.
+    /// The file cannot be read, is no Y4M file of a supported kind, or has not one whole picture.
     pub fn open(path: &Path) -> Result<Self, DeviceError> {
         Self::start(Y4mReader::open(path)?)
     }
 
-    /// Plays what comes in on standard input. Waits for the header.
+    /// Plays what comes in on standard input. Waits for the first picture.
     ///
     /// # Errors
-    /// The input cannot be read or is no Y4M stream of a supported kind.
+    /// The input cannot be read, is no Y4M stream of a supported kind, or has not one whole picture.
     pub fn standard_input() -> Result<Self, DeviceError> {
         Self::start(Y4mReader::new(BufReader::new(io::stdin()))?)
     }
 
-    /// Plays the rest of `reader`.
+    /// Plays the rest of `reader`. Waits for its first picture: a stream that breaks there is refused before
+    /// anybody expects to see something.
     ///
     /// # Errors
-    /// [`DeviceError::Thread`].
-    pub fn start<R: BufRead + Send + 'static>(reader: Y4mReader<R>) -> Result<Self, DeviceError> {
+    /// [`DeviceError::Thread`], or the first picture cannot be read.
+    pub fn start<R: BufRead + Send + 'static>(mut reader: Y4mReader<R>) -> Result<Self, DeviceError> {
         let format = reader.format();
-        let (sender, pictures) = sync_channel(READ_AHEAD);
-        // The thread is not waited for: it ends with its next picture once the source is dropped, and a
-        // read from a pipe cannot be interrupted.
-        thread::Builder::new()
-            .name("y4m-read".to_owned())
-            .spawn(move || read_ahead(reader, &sender))
-            .map_err(|error| DeviceError::Thread(error.kind()))?;
-        Ok(Self { format, schedule: Schedule::new(format.rate), number: 0, pictures, waiting: None })
+        let first = read_picture(&mut reader)?.ok_or(Y4mError::NoPicture)?;
+        let pictures = ReadAhead::start("y4m-read", READ_AHEAD, move || read_picture(&mut reader))?;
+        Ok(Self { format, schedule: Schedule::new(format.rate), number: 0, pictures, waiting: Some(first) })
     }
 }
 
-fn read_ahead<R: BufRead>(mut reader: Y4mReader<R>, sender: &SyncSender<ReadPicture>) {
-    loop {
-        let mut picture = reader.format().size.black();
-        let read = match reader.read_picture(&mut picture) {
-            Ok(true) => Ok(picture),
-            Ok(false) => return,
-            Err(error) => Err(error),
-        };
-        let failed = read.is_err();
-        if sender.send(read).is_err() || failed {
-            return;
-        }
-    }
+fn read_picture<R: BufRead>(reader: &mut Y4mReader<R>) -> Result<Option<Picture>, DeviceError> {
+    let mut picture = reader.format().size.black();
+    Ok(reader.read_picture(&mut picture)?.then_some(picture))
 }
 
 impl VideoSource for Y4mSource {
@@ -93,10 +71,10 @@ impl VideoSource for Y4mSource {
 
     fn poll_frame(&mut self, now: Mono, frame: &mut VideoFrame) -> Result<Polled, DeviceError> {
         if self.waiting.is_none() {
-            match self.pictures.try_recv() {
-                Ok(read) => self.waiting = Some(read?),
-                Err(TryRecvError::Empty) => return Ok(Polled::NotBefore(now.plus(POLL_INTERVAL))),
-                Err(TryRecvError::Disconnected) => return Ok(Polled::Ended),
+            match self.pictures.next()? {
+                Next::Item(picture) => self.waiting = Some(picture),
+                Next::NotYet => return Ok(Polled::NotBefore(now.plus(POLL_INTERVAL))),
+                Next::Ended => return Ok(Polled::Ended),
             }
         }
         let due = self.schedule.due(now);
@@ -116,7 +94,9 @@ impl VideoSource for Y4mSource {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::time::Duration;
     use std::io::Cursor;
+    use std::thread;
 
     fn stream(pictures: u8) -> Vec<u8> {
         let mut bytes = b"YUV4MPEG2 W16 H16 F25:1\n".to_vec();
@@ -156,5 +136,15 @@ mod tests {
         let mut bytes = stream(2);
         bytes.pop();
         assert!(matches!(play(bytes), Err(DeviceError::Y4m(_))));
+    }
+
+    #[test]
+    fn stream_without_a_whole_first_picture_is_refused_at_once() {
+        let none = play(stream(0)).unwrap_err();
+        assert_eq!(none, DeviceError::Y4m(Y4mError::NoPicture));
+        let mut cut = stream(1);
+        cut.pop();
+        let reader = Y4mReader::new(Cursor::new(cut)).unwrap();
+        assert_eq!(Y4mSource::start(reader).unwrap_err(), DeviceError::Y4m(Y4mError::CutPicture));
     }
 }

@@ -114,6 +114,12 @@ impl AudioReceiver {
         Ok(PlayedBlock { timestamp: Some(timestamp), origin })
     }
 
+    /// Whether no packet waits to be played.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
     /// Counters of the jitter buffer.
     #[must_use]
     pub fn statistics(&self) -> JitterStatistics {
