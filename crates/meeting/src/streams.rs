@@ -89,6 +89,8 @@ pub(crate) struct Streams {
     own: Announcement,
     own_due: Announce,
     members: BTreeMap<MemberId, MemberStreams>,
+    /// The latest of each sender, heard before we were in.
+    early: BTreeMap<MemberId, Announcement>,
 }
 
 /// Whether the own announcement has to go out.
@@ -171,6 +173,16 @@ impl Streams {
         }
         self.members.insert(member, heard);
         self.members.get(&member)
+    }
+
+    /// Keeps an announcement for when we are in.
+    pub(crate) fn hear_early(&mut self, member: MemberId, announcement: Announcement) {
+        self.early.insert(member, announcement);
+    }
+
+    /// What was heard before we were in, once.
+    pub(crate) fn take_early(&mut self) -> BTreeMap<MemberId, Announcement> {
+        core::mem::take(&mut self.early)
     }
 
     /// Forgets a member that is gone, and gives back what it had announced.

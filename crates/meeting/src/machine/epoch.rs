@@ -36,7 +36,7 @@ impl MeetingMachine {
             self.outputs.push_back(Output::DropMember { member: *member });
         }
         let epoch = started.keys.epoch;
-        self.install_keys(now.mono, started.keys);
+        let switch_at = self.install_keys(now.mono, started.keys);
         self.emit(Event::EpochChanged { epoch });
         let Some(group) = &self.group else { return };
         let views: Vec<MemberView> = group.roster().iter().map(|member| view_of(group, member)).collect();
@@ -60,19 +60,21 @@ impl MeetingMachine {
             self.emit(Event::RoomCodeChanged { code });
         }
         self.begin_being_in();
+        self.take_early_streams();
         self.clock.forget_leaves();
         self.clock.hurry(now.mono);
         self.note_joined(now, &leaf_keys);
         self.set_heartbeat_pace();
         if !change.joined.is_empty() {
             self.streams.repeat();
-            self.plan_key_frames(now.mono, started.seq);
+            self.plan_key_frames(switch_at, started.seq);
         }
         self.host_after_epoch(now, started.committer, &change);
         self.timers.ahead_since = None;
     }
 
-    fn install_keys(&mut self, now: Mono, keys: incamera_group::EpochKeys) {
+    /// Hands the keys on. Gives when we go over to them.
+    fn install_keys(&mut self, now: Mono, keys: incamera_group::EpochKeys) -> Mono {
         let switch_at = match keys.change {
             EpochChange::Grown => now.plus(SWITCH_AFTER_ADD),
             EpochChange::Entered | EpochChange::Restricted => now,
@@ -103,6 +105,7 @@ impl MeetingMachine {
             switch_at,
         };
         self.outputs.push_back(Output::InstallEpochKeys(Box::new(keys)));
+        switch_at
     }
 
     fn tell_members(&mut self, now: Now, change: &RosterChange) {
@@ -139,10 +142,11 @@ impl MeetingMachine {
         }
     }
 
-    fn plan_key_frames(&mut self, now: Mono, commit: Option<u64>) {
+    /// A joiner begins to see with a key frame under keys that it has: the first after the switch.
+    fn plan_key_frames(&mut self, switch_at: Mono, commit: Option<u64>) {
         if commit.is_some() {
-            let earliest = self.timers.key_frames_asked.map_or(now, |asked| asked.plus(KEY_FRAMES_EVERY));
-            self.timers.key_frames_at = Some(earliest.max(now));
+            let earliest = self.timers.key_frames_asked.map(|asked| asked.plus(KEY_FRAMES_EVERY));
+            self.timers.key_frames_at = Some(switch_at.max(earliest.unwrap_or(switch_at)));
         }
     }
 

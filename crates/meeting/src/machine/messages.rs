@@ -35,6 +35,8 @@ impl MeetingMachine {
             MeetingMessage::Secrets(secrets) => self.secrets_came(now, sender, secrets),
             MeetingMessage::Chat(chat) if is_in => self.chat_came(seq, sender, &chat),
             MeetingMessage::Streams(announcement) if is_in => self.streams_came(sender, &announcement),
+            // The others repeat it as soon as we are added, which is before we are confirmed.
+            MeetingMessage::Streams(announcement) => self.streams.hear_early(sender, announcement),
             MeetingMessage::KeyMissing(missing) if is_in => self.repair_asked(now, missing),
             MeetingMessage::Leaving if is_in => self.member_leaves(now, sender),
             MeetingMessage::Ended if is_in => self.end_announced(now, sender),
@@ -59,6 +61,15 @@ impl MeetingMachine {
         if let Some(streams) = self.streams.receive(sender, announcement) {
             let streams = streams.streams.clone();
             self.emit(Event::StreamsChanged { member: sender, streams });
+        }
+    }
+
+    /// What was announced while we were not confirmed counts now, as far as its sender is a member.
+    pub(super) fn take_early_streams(&mut self) {
+        for (sender, announcement) in self.streams.take_early() {
+            if self.group.as_ref().is_some_and(|group| group.roster().by_id(sender).is_some()) {
+                self.streams_came(sender, &announcement);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Chat and stream announcements.
 
-use incamera_meeting::{Command, CommandError, Event, MAX_CHAT_BYTES, StreamView};
+use incamera_meeting::{Command, CommandError, Event, MAX_CHAT_BYTES, MeetingState, StreamView};
+use incamera_relay_proto::ServerMessage;
 use incamera_types::{Context, Pii};
 
 use crate::world::{HOST, World, seconds};
@@ -99,4 +100,34 @@ fn announced_streams_reach_members_and_later_joiners() {
         let told = |event: &Event| matches!(event, Event::StreamsChanged { member, .. } if *member == ada);
         assert!(world.count(client, told) >= 1);
     }
+}
+
+#[test]
+fn announcement_that_comes_before_a_joiner_is_confirmed_counts_when_it_is() {
+    let mut world = World::with(&["Ada"]);
+    let streams = vec![StreamView { context: Context::CameraHigh, width: 640, height: 360 }];
+    world.command(1, Command::AnnounceStreams { streams: streams.clone() }).unwrap();
+    world.run(seconds(1));
+    // The host hears of its own commit after Ada has announced again, and confirms the joiner only then.
+    let mut held = None;
+    world.tamper = Box::new(move |client, message| {
+        if client != HOST {
+            return vec![message];
+        }
+        match (held.take(), message) {
+            (Some(earlier), message) => vec![earlier, message],
+            (None, message @ ServerMessage::Entry { .. }) => {
+                held = Some(message);
+                Vec::new()
+            }
+            (None, message) => vec![message],
+        }
+    });
+    let ben = world.knock("Ben");
+    world.run(seconds(5));
+    assert_eq!(world.state(ben), MeetingState::InMeeting);
+    let ada = world.member(1);
+    let told = |event: &Event| matches!(event, Event::StreamsChanged { member, .. } if *member == ada);
+    assert_eq!(world.count(ben, told), 1);
+    assert_eq!(world.clients[ben].machine.streams_of(ada).unwrap().streams, streams);
 }

@@ -96,6 +96,20 @@ fn late_joiner_gets_only_keys_of_epochs_it_is_in() {
 }
 
 #[test]
+fn key_frame_for_a_joiner_comes_under_keys_that_it_has() {
+    let mut world = World::with(&["Ada"]);
+    world.run(seconds(10));
+    let before = world.clients[HOST].key_frames;
+    world.knock("Ben");
+    world.run(Duration::from_millis(50));
+    let switch_at = world.clients[HOST].keys.last().unwrap().switch_at;
+    assert!(switch_at > world.now.mono, "senders wait until most receivers have the new keys");
+    assert_eq!(world.clients[HOST].key_frames, before);
+    world.run(switch_at.since(world.now.mono) + Duration::from_millis(10));
+    assert_eq!(world.clients[HOST].key_frames, before + 1);
+}
+
+#[test]
 fn two_who_come_at_once_share_one_commit() {
     let mut world = World::new(LobbyMode::Open);
     let before = world.clients[HOST].machine.epoch().unwrap();
