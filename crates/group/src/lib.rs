@@ -45,6 +45,8 @@ mod testing;
 pub use error::{GroupError, JoinRefusal, Refusal};
 pub use join::{Applicant, Expectation, Joiner};
 pub use keys::{EpochChange, EpochKeys, EpochMember};
+#[cfg(feature = "danger-sabotage")]
+pub use machine::{Forgery, PhantomRules};
 pub use machine::{Founding, GroupMachine, RoomSettings};
 pub use message::{
     AdmissionId, ApplicationId, ApplicationOutcome, CommitTurn, EpochStarted, GroupInput, GroupOutput,

@@ -3,6 +3,8 @@
 mod adopt;
 mod application;
 mod author;
+#[cfg(any(test, feature = "danger-sabotage"))]
+mod forge;
 mod found;
 mod receive;
 
@@ -30,6 +32,8 @@ use crate::rules::{Lock, Powers, Rights, VerifiedRules};
 use crate::safeguards::Safeguards;
 use author::OwnCommit;
 
+#[cfg(feature = "danger-sabotage")]
+pub use forge::{Forgery, PhantomRules};
 pub use found::{Founding, RoomSettings};
 
 /// How far this member is in.

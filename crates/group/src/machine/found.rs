@@ -159,7 +159,7 @@ impl GroupMachine {
     }
 }
 
-fn create_config(rules: &VerifiedRules) -> Result<MlsGroupCreateConfig, GroupError> {
+pub(super) fn create_config(rules: &VerifiedRules) -> Result<MlsGroupCreateConfig, GroupError> {
     let join = group_config(Safeguards::default());
     Ok(MlsGroupCreateConfig::builder()
         .ciphersuite(SUITE)

@@ -4,10 +4,10 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use incamera_identity::{Credential, DisplayName, SigningKey};
-use incamera_types::{Epoch, LeafIndex};
 use openmls::prelude::*;
 use tls_codec::Serialize as _;
 
+use super::forge::PhantomRules;
 use super::{GroupMachine, committer_tag};
 use crate::parameters::{capabilities, context_extensions, credential_with_key, lifetime};
 use crate::provider::{LeafSigner, Provider, SUITE};
@@ -28,17 +28,7 @@ fn forge_tagged(
     tag: Vec<u8>,
     build: impl FnOnce(CommitBuilder<'_, Initial>) -> CommitBuilder<'_, Initial>,
 ) -> Vec<u8> {
-    machine.group.set_aad(tag);
-    let bundle = build(machine.group.commit_builder())
-        .load_psks(machine.provider.storage())
-        .unwrap()
-        .build(machine.provider.rand(), machine.provider.crypto(), &LeafSigner(&machine.leaf_key), |_| true)
-        .unwrap()
-        .stage_commit(&machine.provider)
-        .unwrap();
-    let blob = bundle.into_commit().tls_serialize_detached().unwrap();
-    machine.group.clear_pending_commit(machine.provider.storage()).unwrap();
-    blob
+    machine.forge_commit(tag, build).unwrap()
 }
 
 /// Puts `blob` into the log and expects that everybody but its author stays in the epoch for this reason.
@@ -279,46 +269,9 @@ pub(super) fn external_commit(group_info: &[u8]) -> (Vec<u8>, MlsGroup) {
 
 /// A participant makes a group of its own around the genuine rules and welcomes a knocker into it.
 pub(super) fn phantom_welcome(room: &Room, joiner: &crate::Joiner) -> Vec<u8> {
-    let rules = room.peers[1].machine.rules.clone();
-    let provider = Provider::new(Box::new(SeededEntropy::new(600)));
-    let key = SigningKey::generate(&mut SeededEntropy::new(601));
-    let credential = Credential::anonymous(DisplayName::new("Host").unwrap());
-    let config = MlsGroupCreateConfig::builder()
-        .ciphersuite(SUITE)
-        .capabilities(capabilities())
-        .lifetime(lifetime())
-        .wire_format_policy(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY)
-        .use_ratchet_tree_extension(true)
-        .with_group_context_extensions(context_extensions(&rules).unwrap())
-        .build();
-    let mut group = MlsGroup::new_with_group_id(
-        &provider,
-        &LeafSigner(&key),
-        &config,
-        GroupId::from_slice(&rules.rules().group),
-        credential_with_key(&credential, &key.verifying_key()),
-    )
-    .unwrap();
-    let package = crate::join::read_key_package(provider.crypto(), joiner.key_package()).unwrap().0;
-    let list = crate::roster::Roster::default()
-        .advance(group.members(), &[], Epoch(0), rules.rules(), None)
-        .unwrap();
-    let author = list.at(LeafIndex(0)).unwrap().id;
-    let list = crate::roster::JoinRoster::of(&list, &[], author).to_bytes();
-    let list = Extension::Unknown(crate::parameters::ROSTER_EXTENSION, UnknownExtension(list));
-    let bundle = group
-        .commit_builder()
-        .propose_adds([package])
-        .load_psks(provider.storage())
-        .unwrap()
-        .create_group_info_with_extensions([list])
-        .unwrap()
-        .create_group_info(false)
-        .build(provider.rand(), provider.crypto(), &LeafSigner(&key), |_| true)
-        .unwrap()
-        .stage_commit(&provider)
-        .unwrap();
-    bundle.into_welcome_msg().unwrap().tls_serialize_detached().unwrap()
+    let entropy = Box::new(SeededEntropy::new(600));
+    let machine = &room.peers[1].machine;
+    machine.phantom_welcome(joiner.key_package(), PhantomRules::Copied, entropy).unwrap()
 }
 
 #[test]
@@ -329,6 +282,19 @@ fn sec_19_a_copied_rules_object_does_not_make_its_thief_a_host() {
     assert_eq!(
         joiner.join(room.now, &welcome, &room.expectation()).err(),
         Some(crate::GroupError::Unbelievable(crate::JoinRefusal::WelcomeSigner))
+    );
+}
+
+#[test]
+fn sec_19_rules_that_somebody_invented_do_not_chain_to_the_link() {
+    let mut room = member_room(54);
+    let joiner = room.joiner();
+    let entropy = Box::new(SeededEntropy::new(610));
+    let machine = &room.peers[1].machine;
+    let welcome = machine.phantom_welcome(joiner.key_package(), PhantomRules::Invented, entropy).unwrap();
+    assert_eq!(
+        joiner.join(room.now, &welcome, &room.expectation()).err(),
+        Some(crate::GroupError::Unbelievable(crate::JoinRefusal::Rules))
     );
 }
 
