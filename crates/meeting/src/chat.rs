@@ -2,13 +2,17 @@
 
 use std::collections::VecDeque;
 
+use incamera_identity::sha256_parts;
 use incamera_types::{Epoch, MemberId, Pii};
 use serde::{Deserialize, Serialize};
 use tls_codec::{TlsDeserializeBytes, TlsSerialize, TlsSize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::error::CommandError;
+use crate::log::shorten;
 use crate::wire::Bounded;
+
+const LABEL: &[u8] = b"Incamera 1.0 chat line";
 
 /// Longest chat line in UTF-8 bytes.
 pub const MAX_CHAT_BYTES: usize = 4_096;
@@ -22,7 +26,7 @@ pub const MAX_CHAT_HISTORY_BYTES: usize = 256 * 1_024;
 /// Own lines that may be under way at a time.
 pub const MAX_CHAT_PENDING: usize = 32;
 
-/// Ids of lines remembered, to take a line that was sent twice only once.
+/// Digests of lines remembered, to take a line that was sent twice only once.
 const MAX_SEEN: usize = 1_024;
 
 /// A chat line on the wire.
@@ -39,6 +43,14 @@ pub struct ChatText {
 impl Bounded for ChatText {
     fn is_bounded(&self) -> bool {
         (1..=MAX_CHAT_BYTES).contains(&self.text.len()) && str::from_utf8(&self.text).is_ok()
+    }
+}
+
+impl ChatText {
+    /// Two lines are one when all of this is the same. The id alone would not do: with another's id somebody could
+    /// keep a line of its own in that one's place.
+    fn digest(&self) -> [u8; 16] {
+        shorten(&sha256_parts(&[LABEL, &self.id, &self.time_ms.to_be_bytes(), &self.text]))
     }
 }
 
@@ -62,7 +74,7 @@ pub struct ChatLine {
 pub(crate) struct Chat {
     history: VecDeque<ChatLine>,
     history_bytes: usize,
-    seen: VecDeque<(MemberId, [u8; 8])>,
+    seen: VecDeque<[u8; 16]>,
     pending: VecDeque<Pending>,
 }
 
@@ -112,7 +124,8 @@ impl Chat {
         }
     }
 
-    /// Takes a line at its place in the log; `None` when it is there already.
+    /// Takes a line at its place in the log; `None` when it is there already. The same line from another member
+    /// is the same: whoever was added again has another member id and repeats what it has not seen arrive.
     pub(crate) fn receive(
         &mut self,
         seq: u64,
@@ -120,14 +133,15 @@ impl Chat {
         name: Pii<String>,
         chat: &ChatText,
     ) -> Option<ChatLine> {
-        self.pending.retain(|pending| pending.text.id != chat.id);
-        if self.seen.contains(&(member, chat.id)) {
+        self.pending.retain(|pending| pending.text != *chat);
+        let digest = chat.digest();
+        if self.seen.contains(&digest) {
             return None;
         }
         if self.seen.len() >= MAX_SEEN {
             self.seen.pop_front();
         }
-        self.seen.push_back((member, chat.id));
+        self.seen.push_back(digest);
         let text = String::from_utf8(chat.text.clone()).ok()?;
         let line = ChatLine { seq, member, name, text: Pii::new(text), time_ms: chat.time_ms };
         self.keep(line.clone());
@@ -171,11 +185,12 @@ mod tests {
     }
 
     #[test]
-    fn line_that_arrives_twice_is_shown_once_but_two_members_may_use_one_id() {
+    fn line_that_arrives_twice_is_shown_once_even_when_its_author_was_added_again_meanwhile() {
         let mut chat = Chat::default();
         assert!(chat.receive(1, ADA, Pii::default(), &text(1, "a")).is_some());
         assert!(chat.receive(2, ADA, Pii::default(), &text(1, "a")).is_none());
-        assert!(chat.receive(3, MemberId([2; 16]), Pii::default(), &text(1, "a")).is_some());
+        assert!(chat.receive(3, MemberId([2; 16]), Pii::default(), &text(1, "a")).is_none());
+        assert!(chat.receive(4, MemberId([2; 16]), Pii::default(), &text(1, "b")).is_some());
     }
 
     #[test]

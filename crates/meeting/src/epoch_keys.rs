@@ -34,6 +34,9 @@ pub struct EpochKeys {
     /// When our own sender goes over to this epoch: at once after a removal or a loss of rights, about
     /// 200 ms later after an addition (wire.md §5). Frames of others open as soon as they come.
     pub switch_at: Mono,
+    /// Nobody sealed under these keys before this (SEC-18). Not when we read the commit: the log may have been
+    /// kept from us.
+    pub made_after: Mono,
 }
 
 impl core::fmt::Debug for EpochKeys {

@@ -144,9 +144,12 @@ impl HeartbeatClock {
         self.heard.insert(leaf, counter);
     }
 
-    /// Forgets what was heard under leaf indexes of another epoch; the next heartbeat echoes all again.
-    pub(crate) fn forget_leaves(&mut self) {
-        self.heard.clear();
+    /// A commit came: forgets what was heard from members that are gone. The next heartbeat echoes all others
+    /// again, since the last one may have been overtaken; so nobody waits for an echo while commits go on.
+    pub(crate) fn epoch_changed(&mut self, gone: impl Iterator<Item = LeafIndex>) {
+        for leaf in gone {
+            self.heard.remove(&leaf);
+        }
         self.echoed.clear();
     }
 
@@ -236,6 +239,17 @@ mod tests {
         clock.heard(LeafIndex(3), 8);
         assert!(clock.next(at, HEARTBEAT_EVERY, Rank::Ordinary).1.is_empty());
         assert_eq!(clock.next(at, HEARTBEAT_EVERY, Rank::Anchor).1, [Echo { leaf: 3, counter: 8 }]);
+    }
+
+    #[test]
+    fn commits_delay_no_echo_but_of_who_is_gone() {
+        let mut clock = HeartbeatClock::default();
+        let at = Mono::from_micros(1);
+        clock.heard(LeafIndex(3), 7);
+        clock.heard(LeafIndex(4), 9);
+        assert_eq!(clock.next(at, HEARTBEAT_EVERY, Rank::Anchor).1.len(), 2);
+        clock.epoch_changed([LeafIndex(4)].into_iter());
+        assert_eq!(clock.next(at, HEARTBEAT_EVERY, Rank::Anchor).1, [Echo { leaf: 3, counter: 7 }]);
     }
 
     #[test]

@@ -83,6 +83,18 @@ pub enum LobbyMode {
     Open,
 }
 
+/// Why frames of a member do not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unopened {
+    /// They were altered, are too late, or of an epoch that we were not led into. Whoever carries frames can
+    /// cause this at will, and new keys would not help.
+    Spoilt,
+    /// The present epoch has no key for them: adding the member again gives it one. Nothing that comes from the
+    /// network can cause this.
+    KeyLost,
+}
+
 /// What the frame threads notice about the media of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "snake_case")]
@@ -92,12 +104,14 @@ pub enum MediaReport {
         /// Whose.
         member: MemberId,
     },
-    /// Frames of a member do not open although its epoch is known: its key is missing or wrong.
+    /// No frame of one of a member's sources has opened for a while.
     Undecryptable {
         /// Whose.
         member: MemberId,
         /// Since when.
         for_time: Duration,
+        /// Why, as far as that can be told.
+        cause: Unopened,
     },
     /// Frames under a known key failed their check: forged or damaged on the way.
     Forged {

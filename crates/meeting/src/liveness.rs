@@ -6,8 +6,8 @@
 //! our own media goes on without confirmation: that fails closed.
 //!
 //! An arrival proves nothing about when a heartbeat was made, a relay can stretch time. A heartbeat is
-//! therefore as old as its clock says, compared with the best heartbeat of the same sender, unless its log
-//! head covers a recent heartbeat of ours, which proves that it was made after.
+//! therefore as old as its clock says, compared with the best heartbeat of the same sender, but no older than
+//! the newest heartbeat of ours that its log head covers: it was made after that.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
@@ -162,11 +162,11 @@ impl Liveness {
         self.own.push_back(OwnHeartbeat { counter, sent: now, seq: None, covered: false });
     }
 
-    /// Notes the place in the log of an own heartbeat.
-    pub(crate) fn placed(&mut self, counter: u32, seq: u64) {
-        if let Some(own) = self.own.iter_mut().find(|own| own.counter == counter) {
-            own.seq = Some(seq);
-        }
+    /// Notes the place in the log of an own heartbeat; says when it was sent.
+    pub(crate) fn placed(&mut self, counter: u32, seq: u64) -> Option<Mono> {
+        let own = self.own.iter_mut().find(|own| own.counter == counter)?;
+        own.seq = Some(seq);
+        Some(own.sent)
     }
 
     /// Notes that a member which counts as a witness has seen our heartbeats up to `counter`.
@@ -176,13 +176,23 @@ impl Liveness {
         }
     }
 
-    /// Whether an own heartbeat went uncovered for longer than [`CONFIRMED_FOR`] while it could have been.
-    pub(crate) fn waits_too_long(&self, now: Mono) -> bool {
-        let newest_covered = self.own.iter().rev().find(|own| own.covered).map(|own| own.counter);
-        self.own
-            .iter()
-            .filter(|own| Some(own.counter) > newest_covered)
-            .any(|own| now.since(own.sent) > CONFIRMED_FOR)
+    /// Whether those who count as witnesses keep up with our own heartbeats, of which we send one each `every`:
+    /// the newest that was covered is young, and none after it waits for longer than [`CONFIRMED_FOR`]. What is
+    /// read in the log long after it was written proves nothing about now (SEC-05, SEC-08).
+    pub(crate) fn is_covered(&self, now: Mono, every: Duration) -> bool {
+        let Some(newest) = self.newest_covered_own() else { return false };
+        let mut later = self.own.iter().filter(|own| own.counter > newest.counter);
+        now.since(newest.sent) <= CONFIRMED_FOR.saturating_add(every)
+            && later.all(|own| now.since(own.sent) <= CONFIRMED_FOR)
+    }
+
+    /// When the newest own heartbeat was sent that a witness covered.
+    pub(crate) fn newest_covered(&self) -> Option<Mono> {
+        self.newest_covered_own().map(|own| own.sent)
+    }
+
+    fn newest_covered_own(&self) -> Option<&OwnHeartbeat> {
+        self.own.iter().rev().find(|own| own.covered)
     }
 
     /// Judges a heartbeat of another member.
@@ -195,15 +205,14 @@ impl Liveness {
         }
         link.counter = sign.counter;
         let offset = i128::from(now.unix_ms).saturating_sub(i128::from(sign.time_ms));
-        let proved = made_after.is_some_and(|sent| now.mono.since(sent) <= CONFIRMED_FOR);
-        let best = match link.best_offset_ms {
-            Some(best) if !proved => best.min(offset),
-            _ => offset,
-        };
-        link.best_offset_ms = Some(best);
+        let best = link.best_offset_ms.map_or(offset, |best| best.min(offset));
         let by_clock = millis(offset.saturating_sub(best));
         let by_proof = made_after.map_or(Duration::MAX, |sent| now.mono.since(sent));
-        let age = if check == Freshness::Ignored { Duration::ZERO } else { by_clock.min(by_proof) };
+        let age = by_clock.min(by_proof);
+        // Younger than its clock says: that clock was set back. Short of such a proof a later arrival is a
+        // delay, never a new clock: else a relay could stretch time little by little.
+        link.best_offset_ms = Some(offset.saturating_sub(i128::try_from(age.as_millis()).unwrap_or(0)));
+        let age = if check == Freshness::Ignored { Duration::ZERO } else { age };
         let heard_at = observed.saturating_sub(age);
         let returned = now.mono.since(core::mem::replace(&mut link.arrived_at, now.mono)) > RETURNED_AFTER;
         link.heard_at = link.heard_at.max(heard_at);
@@ -391,11 +400,48 @@ mod tests {
         let mut liveness = watching();
         liveness.sent(at(0).mono, 1);
         liveness.sent(at(5).mono, 2);
-        assert!(!liveness.waits_too_long(at(10).mono));
-        assert!(liveness.waits_too_long(at(11).mono));
+        let every = Duration::from_secs(5);
+        assert!(!liveness.is_covered(at(5).mono, every), "nobody covers anything yet");
         liveness.covered(1);
-        assert!(!liveness.waits_too_long(at(11).mono));
-        assert!(liveness.waits_too_long(at(16).mono));
+        assert!(liveness.is_covered(at(15).mono, every));
+        assert!(!liveness.is_covered(at(16).mono, every));
+        liveness.covered(2);
+        assert!(liveness.is_covered(at(16).mono, every));
+    }
+
+    #[test]
+    fn cover_that_is_read_long_after_it_was_written_confirms_nothing() {
+        // SEC-05: after an outage the log still holds answers to what was said before it.
+        let mut liveness = watching();
+        liveness.sent(at(0).mono, 1);
+        liveness.covered(1);
+        assert!(liveness.is_covered(at(10).mono, Duration::from_secs(5)));
+        assert!(!liveness.is_covered(at(30).mono, Duration::from_secs(5)));
+        assert_eq!(liveness.placed(1, 9), Some(at(0).mono));
+        assert_eq!(liveness.placed(7, 9), None);
+    }
+
+    #[test]
+    fn time_that_is_stretched_little_by_little_makes_no_heartbeat_younger() {
+        // SEC-08: each heartbeat covers one of ours that is a few seconds old, so that its true age is in doubt.
+        let mut liveness = watching();
+        deliver(&mut liveness, 1, 2);
+        let mut counter = 0;
+        for second in (0..60).step_by(5) {
+            let delay = second / 5;
+            liveness.delivered(at(second + delay).mono);
+            liveness.sent(at(second).mono, counter + 1);
+            liveness.placed(counter + 1, u64::from(counter));
+            counter += 1;
+            liveness.hear(
+                at(second + delay),
+                ADA,
+                sign(counter, second, u64::from(counter)),
+                Freshness::Checked,
+            );
+        }
+        // The last one was made at second 55 and came at second 66.
+        assert!(standing_of(&mut liveness, 66) >= Standing::Lost);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The relay's log as one member sees it: order, gaps, and a hash chain by which members notice that the
 //! relay shows them different logs (SEC-09).
 //!
-//! The chain begins anew at each commit, from the new epoch's authenticator: so a joiner, who never saw
-//! what came before its Welcome, has the same chain as everybody else.
+//! There is one chain for the whole life of the log: a member that was once shown something else never agrees
+//! with the others again, however soon a commit follows. A joiner, who never saw what came before its Welcome,
+//! goes on from the hash that its admitter had there.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use incamera_identity::sha256_parts;
 use incamera_relay_proto::{Blob, Incarnation, Lane, Seq};
@@ -14,7 +15,10 @@ const LABEL: &[u8] = b"Incamera 1.0 log chain";
 /// Heads remembered, to compare with members that are ahead or behind: 20 heartbeats a second for 50 s.
 const MAX_HEADS: usize = 1_024;
 
-/// A place in the log and the hash of everything since the epoch began.
+/// Own entries that the relay has given a place and not shown yet; more than requests can be under way.
+const MAX_PROMISES: usize = 256;
+
+/// A place in the log and the hash of everything up to there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LogHead {
     pub(crate) seq: u64,
@@ -48,13 +52,31 @@ pub(crate) struct LogView {
     /// Entries of earlier lives of the log, so that the group sees positions that only grow.
     before: u64,
     last: u64,
-    heads: VecDeque<LogHead>,
+    heads: VecDeque<Taken>,
+    /// Digests of own entries by the place that the relay says they have.
+    promises: BTreeMap<u64, [u8; 16]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    head: LogHead,
+    digest: [u8; 16],
 }
 
 impl LogView {
-    /// A view that has processed everything up to `last`.
-    pub(crate) fn starting_after(last: Seq) -> Self {
-        Self { last: last.0, ..Self::default() }
+    /// The view of a joiner: its commit is the entry taken last, and the chain there is what its admitter says.
+    pub(crate) fn continuing(last: u64, hash: [u8; 16]) -> Self {
+        let mut view = Self { last, ..Self::default() };
+        view.push(LogHead { seq: last, hash }, [0; 16]);
+        view
+    }
+
+    /// Begins the chain of a log that holds nothing yet, from the authenticator of the epoch.
+    pub(crate) fn begin(&mut self, authenticator: &[u8]) {
+        self.heads.clear();
+        self.promises.clear();
+        let digest = sha256_parts(&[LABEL, &self.last.to_be_bytes(), authenticator]);
+        self.push(LogHead { seq: self.last, hash: shorten(&digest) }, [0; 16]);
     }
 
     /// Whether this is the life of the log that the view belongs to; the first that is seen becomes it.
@@ -67,7 +89,7 @@ impl LogView {
         self.incarnation = Some(incarnation);
         self.before = self.before.saturating_add(self.last);
         self.last = 0;
-        self.begin_epoch(authenticator);
+        self.begin(authenticator);
     }
 
     /// A position that grows over all lives of the log.
@@ -101,40 +123,58 @@ impl LogView {
         }
     }
 
-    /// Takes an entry into the chain.
-    pub(crate) fn take(&mut self, seq: Seq, lane: Lane, blob: &Blob) {
+    /// Takes an entry into the chain; forked when the relay said that something of ours is in its place.
+    pub(crate) fn take(&mut self, seq: Seq, lane: Lane, blob: &Blob) -> Comparison {
         self.last = seq.0;
         let before = self.head().hash;
-        let digest = sha256_parts(&[LABEL, &before, &seq.0.to_be_bytes(), &[lane as u8], blob.as_bytes()]);
-        self.push(LogHead { seq: seq.0, hash: shorten(&digest) });
+        let chained = sha256_parts(&[LABEL, &before, &seq.0.to_be_bytes(), &[lane as u8], blob.as_bytes()]);
+        let digest = digest_of(blob);
+        self.push(LogHead { seq: seq.0, hash: shorten(&chained) }, digest);
+        match self.promises.remove(&seq.0) {
+            Some(promised) if promised != digest => Comparison::Forked,
+            _ => Comparison::Consistent,
+        }
     }
 
-    /// Begins the chain of an epoch at the entry taken last.
-    pub(crate) fn begin_epoch(&mut self, authenticator: &[u8]) {
-        self.heads.clear();
-        let digest = sha256_parts(&[LABEL, &self.last.to_be_bytes(), authenticator]);
-        self.push(LogHead { seq: self.last, hash: shorten(&digest) });
+    /// The relay says that an own entry with this digest is at `seq`; forked when it showed us another there.
+    pub(crate) fn promised(&mut self, seq: Seq, digest: [u8; 16]) -> Comparison {
+        if seq.0 > self.last {
+            if self.promises.len() >= MAX_PROMISES {
+                self.promises.pop_first();
+            }
+            self.promises.insert(seq.0, digest);
+            return Comparison::Consistent;
+        }
+        match self.heads.iter().rev().find(|taken| taken.head.seq == seq.0) {
+            Some(taken) if taken.digest != digest => Comparison::Forked,
+            _ => Comparison::Consistent,
+        }
     }
 
-    fn push(&mut self, head: LogHead) {
+    fn push(&mut self, head: LogHead, digest: [u8; 16]) {
         if self.heads.len() >= MAX_HEADS {
             self.heads.pop_front();
         }
-        self.heads.push_back(head);
+        self.heads.push_back(Taken { head, digest });
     }
 
     /// The newest entry.
     pub(crate) fn head(&self) -> LogHead {
-        self.heads.back().copied().unwrap_or(LogHead { seq: self.last, hash: [0; 16] })
+        self.heads.back().map_or(LogHead { seq: self.last, hash: [0; 16] }, |taken| taken.head)
     }
 
-    /// Compares another member's head of the same epoch with ours.
+    /// Compares another member's head with ours.
     pub(crate) fn compare(&self, theirs: LogHead) -> Comparison {
-        match self.heads.iter().rev().find(|head| head.seq == theirs.seq) {
+        match self.heads.iter().rev().map(|taken| taken.head).find(|head| head.seq == theirs.seq) {
             Some(ours) if ours.hash != theirs.hash => Comparison::Forked,
             _ => Comparison::Consistent,
         }
     }
+}
+
+/// By what an own entry is known again.
+pub(crate) fn digest_of(blob: &Blob) -> [u8; 16] {
+    shorten(&sha256_parts(&[blob.as_bytes()]))
 }
 
 /// The first half of a digest: 128 bits are enough against collisions that a relay could prepare in one
@@ -157,7 +197,7 @@ mod tests {
 
     fn log(entries: &[(u64, &[u8])]) -> LogView {
         let mut log = LogView::default();
-        log.begin_epoch(b"authenticator");
+        log.begin(b"authenticator");
         for (seq, content) in entries {
             log.take(Seq(*seq), Lane::Application, &blob(content));
         }
@@ -184,14 +224,42 @@ mod tests {
     }
 
     #[test]
-    fn joiner_that_saw_nothing_earlier_has_the_same_chain() {
+    fn joiner_that_saw_nothing_earlier_goes_on_from_its_admitters_chain() {
         let mut old = log(&[(1, b"a"), (2, b"commit")]);
-        old.begin_epoch(b"next");
-        let mut joiner = LogView::starting_after(Seq(2));
-        joiner.begin_epoch(b"next");
+        let mut joiner = LogView::continuing(2, old.head().hash);
+        assert_eq!(joiner.wanted(), Seq(3));
         old.take(Seq(3), Lane::Application, &blob(b"c"));
         joiner.take(Seq(3), Lane::Application, &blob(b"c"));
         assert_eq!(old.head(), joiner.head());
+    }
+
+    #[test]
+    fn log_that_was_replaced_once_stays_forked_whatever_follows() {
+        // SEC-09
+        let mut ours = log(&[(1, b"a")]);
+        let mut theirs = log(&[(1, b"x")]);
+        for seq in 2..50 {
+            ours.take(Seq(seq), Lane::Commit, &blob(b"commit"));
+            theirs.take(Seq(seq), Lane::Commit, &blob(b"commit"));
+            assert_eq!(ours.compare(theirs.head()), Comparison::Forked);
+        }
+    }
+
+    #[test]
+    fn own_entry_that_is_another_in_the_log_is_noticed_by_its_author_alone() {
+        // SEC-09: also when nobody else is there to compare with, and whichever comes first.
+        let mut log = log(&[]);
+        assert_eq!(log.promised(Seq(1), digest_of(&blob(b"ours"))), Comparison::Consistent);
+        assert_eq!(log.promised(Seq(2), digest_of(&blob(b"ours too"))), Comparison::Consistent);
+        assert_eq!(log.take(Seq(1), Lane::Application, &blob(b"ours")), Comparison::Consistent);
+        assert_eq!(log.take(Seq(2), Lane::Application, &blob(b"other")), Comparison::Forked);
+        assert_eq!(log.take(Seq(3), Lane::Application, &blob(b"other")), Comparison::Consistent);
+        assert_eq!(log.promised(Seq(3), digest_of(&blob(b"ours again"))), Comparison::Forked);
+        assert_eq!(log.promised(Seq(3), digest_of(&blob(b"other"))), Comparison::Consistent);
+        for seq in 10..5_000 {
+            log.promised(Seq(seq), [0; 16]);
+        }
+        assert_eq!(log.promises.len(), MAX_PROMISES);
     }
 
     #[test]

@@ -5,6 +5,8 @@ mod begin;
 mod commands;
 mod deadlines;
 mod epoch;
+#[cfg(feature = "danger-sabotage")]
+mod forge;
 mod group;
 mod heartbeats;
 mod joining;
@@ -84,7 +86,6 @@ pub struct MeetingMachine {
     lobby: Lobby,
     // Being in.
     group: Option<GroupMachine>,
-    chain_epoch: Option<Epoch>,
     rejoin_key: Option<SigningKey>,
     roster: Roster,
     state_hash: [u8; 16],
@@ -117,7 +118,7 @@ enum Sent {
     Secrets(u64),
     /// A request to repair a member; not sent again, the next report asks anew.
     KeyMissing,
-    /// That we leave; we are gone before the log shows it.
+    /// That we leave.
     Leaving,
     /// That the meeting is over.
     Ended,
@@ -153,6 +154,8 @@ struct Timers {
     resend_at: Option<Mono>,
     /// A meeting that was ended by us is over even if the relay does not say so.
     end_by: Option<Mono>,
+    /// We have left even if the log does not show our goodbye.
+    leave_by: Option<Mono>,
     /// Key frames are asked for.
     key_frames_at: Option<Mono>,
     /// When they were asked for last.

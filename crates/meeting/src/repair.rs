@@ -1,5 +1,6 @@
-//! Members whose media does not open are repaired by adding them again (wire.md §5); rate-limited, so that
-//! no member can keep another one busy with it.
+//! Members whose key is lost are repaired by adding them again (wire.md §5). Only a lost key is repaired so, never
+//! frames that somebody on the way altered: else an SFU could have people added again and again. And it is
+//! rate-limited with a back-off, so that no member can keep another one busy with it.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -12,14 +13,25 @@ pub(crate) const MISSING_AFTER: Duration = Duration::from_millis(500);
 /// Shortest time between two requests about one member.
 const ASK_EVERY: Duration = Duration::from_secs(10);
 
-/// Shortest time between two own rejoins.
+/// Shortest time between two own rejoins, and between the first two that others ask for.
 const REJOIN_EVERY: Duration = Duration::from_secs(10);
+
+/// Longest pause between two rejoins that others ask for; it doubles with each one that did not help.
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
 /// Whom we asked to be repaired, and when we were.
 #[derive(Debug, Default)]
 pub(crate) struct Repair {
     asked: BTreeMap<MemberId, Mono>,
     rejoined: Option<Mono>,
+    followed: Option<Followed>,
+}
+
+/// When we last followed a request for our repair, and how long the next ones are not followed.
+#[derive(Clone, Copy, Debug)]
+struct Followed {
+    at: Mono,
+    pause: Duration,
 }
 
 impl Repair {
@@ -35,6 +47,19 @@ impl Repair {
     /// Forgets a member that is gone, or that opens again.
     pub(crate) fn settled(&mut self, member: MemberId) {
         self.asked.remove(&member);
+    }
+
+    /// Whether to follow a request of others for our repair.
+    pub(crate) fn follow(&mut self, now: Mono) -> bool {
+        let pause = match self.followed {
+            Some(last) if now.since(last.at) < last.pause => return false,
+            Some(last) if now.since(last.at) < last.pause.saturating_mul(2) => {
+                last.pause.saturating_mul(2).min(LONGEST_PAUSE)
+            }
+            _ => REJOIN_EVERY,
+        };
+        self.followed = Some(Followed { at: now, pause });
+        true
     }
 
     /// When we may rejoin next; in the past when we may now.
@@ -61,5 +86,14 @@ mod tests {
         assert_eq!(repair.rejoin_from(at(3)), at(3));
         repair.rejoins(at(3));
         assert_eq!(repair.rejoin_from(at(4)), at(13));
+    }
+
+    #[test]
+    fn requests_that_go_on_are_followed_more_and_more_rarely() {
+        let mut repair = Repair::default();
+        let at = |seconds| Mono::from_micros(0).plus(Duration::from_secs(seconds));
+        let followed: Vec<u64> = (0..=3_600).filter(|second| repair.follow(at(*second))).collect();
+        assert_eq!(followed, [0, 10, 30, 70, 150, 310, 630, 1_230, 1_830, 2_430, 3_030]);
+        assert!(repair.follow(at(9_000)) && repair.follow(at(9_010)), "after a calm time it begins anew");
     }
 }

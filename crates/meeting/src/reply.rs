@@ -56,6 +56,8 @@ impl Denial {
 pub struct Admission {
     /// Place of the commit in the log: the joiner reads on from there.
     pub commit_seq: u64,
+    /// The log's hash chain there, as the admitter has it.
+    pub log_hash: [u8; 16],
     /// What it needs at the relay.
     pub secrets: RoomSecrets,
     /// The MLS Welcome; at most 1,000,000 bytes.

@@ -29,6 +29,12 @@ pub struct Safeguards {
     /// Believes a heartbeat's arrival instead of its content, so that a relay can stretch time.
     #[cfg(feature = "danger-sabotage")]
     pub skip_freshness: bool,
+    /// Plays frames however late they come (SEC-18).
+    #[cfg(feature = "danger-sabotage")]
+    pub skip_frame_freshness: bool,
+    /// Plays frames of members that are silent (SEC-08).
+    #[cfg(feature = "danger-sabotage")]
+    pub skip_frame_hold: bool,
 }
 
 macro_rules! safeguard {
@@ -64,4 +70,8 @@ safeguard! {
     rotates = skip_rotation;
     /// Whether heartbeats must be fresh.
     checks_freshness = skip_freshness;
+    /// Whether frames must be fresh.
+    checks_frame_freshness = skip_frame_freshness;
+    /// Whether nothing of silent members is played.
+    holds_frames = skip_frame_hold;
 }

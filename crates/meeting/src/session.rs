@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use incamera_relay_proto::{ClientMessage, ClientRef, Request};
 
+use crate::log::digest_of;
+
 /// Requests remembered until their answer; a relay that answers nothing costs no more than this.
 const MAX_UNANSWERED: usize = 256;
 
@@ -47,12 +49,20 @@ pub(crate) enum Purpose {
     Ticket,
 }
 
+/// A request without an answer yet.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    purpose: Purpose,
+    /// By what the log must show an entry that is appended.
+    entry: Option<[u8; 16]>,
+}
+
 /// One participant's conversation with the relay.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
     phase: Phase,
     next_ref: u32,
-    unanswered: BTreeMap<ClientRef, Purpose>,
+    unanswered: BTreeMap<ClientRef, Asked>,
     waiting: VecDeque<(Purpose, Request)>,
 }
 
@@ -70,7 +80,7 @@ impl Session {
     /// The connection is gone: nothing that was asked on it will be answered.
     pub(crate) fn lost(&mut self) -> Vec<Purpose> {
         self.phase = Phase::Away;
-        core::mem::take(&mut self.unanswered).into_values().collect()
+        core::mem::take(&mut self.unanswered).into_values().map(|asked| asked.purpose).collect()
     }
 
     /// Whether members' requests can be sent now.
@@ -85,13 +95,23 @@ impl Session {
         if self.unanswered.len() >= MAX_UNANSWERED {
             self.unanswered.pop_first();
         }
-        self.unanswered.insert(client_ref, purpose);
+        let entry = match &request {
+            Request::Append { blob, .. } => Some(digest_of(blob)),
+            _ => None,
+        };
+        self.unanswered.insert(client_ref, Asked { purpose, entry });
         (client_ref, ClientMessage { client_ref, request })
     }
 
     /// What an answer is for; `None` when nothing was asked under this number.
     pub(crate) fn answered(&mut self, in_reply_to: ClientRef) -> Option<Purpose> {
-        self.unanswered.remove(&in_reply_to)
+        self.unanswered.remove(&in_reply_to).map(|asked| asked.purpose)
+    }
+
+    /// The digest of the entry that an answer gives a place to; `None` when nothing was appended under this
+    /// number.
+    pub(crate) fn appended(&mut self, in_reply_to: ClientRef) -> Option<[u8; 16]> {
+        self.unanswered.remove(&in_reply_to).and_then(|asked| asked.entry)
     }
 
     /// Keeps a request for when the room is open (again); the oldest goes when there are too many.

@@ -259,6 +259,7 @@ fn epoch_keys(suite: FrameSuite, own_leaf: LeafIndex, now: Now) -> EpochKeys {
             })
             .collect(),
         switch_at: now.mono,
+        made_after: now.mono,
     }
 }
 

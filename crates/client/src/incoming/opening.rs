@@ -50,7 +50,7 @@ pub(crate) enum Inbound {
     Tallies,
     /// A file could not be written on another thread.
     ReceptionFailed(DeviceError),
-    /// Forget the key of this member (test builds only).
+    /// Lose the key of this member, in every epoch (test builds only).
     #[cfg(feature = "danger-sabotage")]
     Sabotage(MemberId),
     /// End.
@@ -174,6 +174,10 @@ impl OpeningThread {
                 if let Err(why) = self.receiver.install(now, *keys) {
                     tracing::warn!(code = incamera_types::Fault::code(&why), "keys were not installed");
                 }
+                #[cfg(feature = "danger-sabotage")]
+                if let Some(member) = self.without_key {
+                    self.receiver.lose_keys(member);
+                }
             }
             Inbound::DropMember(member) => {
                 self.receiver.drop_member(member);
@@ -194,7 +198,10 @@ impl OpeningThread {
             Inbound::Tallies => self.tallies(now),
             Inbound::ReceptionFailed(error) => self.reception_failed(error),
             #[cfg(feature = "danger-sabotage")]
-            Inbound::Sabotage(member) => self.without_key = Some(member),
+            Inbound::Sabotage(member) => {
+                self.without_key = Some(member);
+                self.receiver.lose_keys(member);
+            }
             Inbound::Stop => {}
         }
     }
@@ -218,12 +225,6 @@ impl OpeningThread {
     }
 
     fn delivered(&mut self, delivered: DeliveredFrame) {
-        #[cfg(feature = "danger-sabotage")]
-        if self.without_key == Some(delivered.member) {
-            let for_time = Duration::from_secs(1);
-            let member = delivered.member;
-            return self.report(IncomingReport::Media(MediaReport::Undecryptable { member, for_time }));
-        }
         let state = self.remotes.entry(delivered.member).or_default();
         state.tally.bytes(delivered.frame.payload().len());
         let remote = state

@@ -36,7 +36,7 @@ pub(crate) struct Judgement {
 }
 
 impl SenderClock {
-    /// Judges a frame that came at `arrival`, under a key known for `key_age`.
+    /// Judges a frame that came at `arrival`, under a key that was made `key_age` ago at the most.
     #[inline]
     pub(crate) fn judge(&mut self, frame: &OpenedFrame, arrival: Mono, key_age: Duration) -> Judgement {
         let local = signed_micros(arrival);

@@ -9,7 +9,7 @@ use incamera_types::{Context, Epoch, LeafIndex, Mono};
 pub(crate) struct ReceivingEpoch {
     keyring: EpochKeyring,
     authenticator: [u8; 32],
-    installed: Mono,
+    made_after: Mono,
     /// Place of each leaf's member among the receiver's senders.
     senders: Vec<Option<usize>>,
     end: Option<End>,
@@ -39,11 +39,11 @@ impl ReceivingEpoch {
         epoch: Epoch,
         authenticator: [u8; 32],
         senders: Vec<Option<usize>>,
-        now: Mono,
+        (made_after, now): (Mono, Mono),
     ) -> Self {
         let leaves = u32::try_from(senders.len()).unwrap_or(u32::MAX);
         let keyring = EpochKeyring::new(base, epoch, leaves, now);
-        Self { keyring, authenticator, installed: now, senders, end: None }
+        Self { keyring, authenticator, made_after, senders, end: None }
     }
 
     pub(crate) const fn epoch(&self) -> Epoch {
@@ -54,10 +54,10 @@ impl ReceivingEpoch {
         &self.authenticator
     }
 
-    /// How long the keys are known.
+    /// How old a frame under these keys can be at the most.
     #[inline]
     pub(crate) const fn age(&self, now: Mono) -> Duration {
-        now.since(self.installed)
+        now.since(self.made_after)
     }
 
     /// The place of the member on `leaf`; `None` when nobody is there any more.
@@ -78,6 +78,12 @@ impl ReceivingEpoch {
         if let Some(sender) = slot {
             *sender = None;
         }
+    }
+
+    /// Loses a member's keys without its going.
+    #[cfg(feature = "danger-sabotage")]
+    pub(crate) fn lose_leaf(&mut self, leaf: LeafIndex) {
+        self.keyring.retire_leaf(leaf);
     }
 
     /// Begins the end of this epoch: at `at` at the latest.

@@ -8,7 +8,7 @@ use super::clock::SenderClock;
 use super::counts::MemberCounts;
 use super::rights::ContextSet;
 use super::streak::{SOURCES, Streak, source_of};
-use crate::MediaReport;
+use crate::{MediaReport, Unopened};
 
 /// Frames that fail for this long are reported, so that the person is named within a second.
 const REPORT_AFTER: Duration = Duration::from_millis(750);
@@ -72,9 +72,9 @@ impl Sender {
     }
 
     /// Notes a frame that could not be played although somebody sent it.
-    pub(crate) fn note_trouble(&mut self, context: Context, now: Mono) {
+    pub(crate) fn note_trouble(&mut self, context: Context, now: Mono, cause: Unopened) {
         if let Some(trouble) = self.troubles.get_mut(source_of(context)) {
-            *trouble = Some(Streak::extended(*trouble, now));
+            *trouble = Some(Streak::extended(*trouble, now, cause));
         }
     }
 
@@ -96,9 +96,11 @@ impl Sender {
             if trouble.is_some_and(|streak| streak.is_over(now)) {
                 *trouble = None;
             }
-            worst = worst.max(trouble.as_mut().and_then(|streak| streak.due(now, REPORT_AFTER)));
+            let due =
+                trouble.as_mut().and_then(|streak| Some((streak.due(now, REPORT_AFTER)?, streak.cause())));
+            worst = worst.max(due);
         }
-        worst.map(|for_time| MediaReport::Undecryptable { member, for_time })
+        worst.map(|(for_time, cause)| MediaReport::Undecryptable { member, for_time, cause })
     }
 
     pub(crate) fn is_troubled(&self) -> bool {

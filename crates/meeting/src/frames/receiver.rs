@@ -16,7 +16,7 @@ use super::member::Sender;
 use super::output::{DeliveredFrame, FrameOutput};
 use super::senders::Senders;
 use super::streak::Streak;
-use crate::{EpochKeys, KeyHolder, MediaReport};
+use crate::{EpochKeys, KeyHolder, MediaReport, Safeguards, Unopened};
 
 /// How long keys of others live after the switch to a later epoch (wire.md §5).
 pub const OLD_KEYS_LIVE_FOR: Duration = Duration::from_millis(500);
@@ -56,6 +56,7 @@ pub struct FrameReceiver {
     /// A member was dropped since the last keys came.
     was_restricted: bool,
     flow: Flow,
+    safeguards: Safeguards,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -103,6 +104,7 @@ impl FrameReceiver {
             watch_at: None,
             was_restricted: false,
             flow: Flow::Stopped,
+            safeguards: Safeguards::default(),
         }
     }
 
@@ -134,7 +136,8 @@ impl FrameReceiver {
         if keys.own_leaf.0 >= MAX_LEAVES || keys.members.iter().any(|holder| holder.leaf.0 >= MAX_LEAVES) {
             return Err(InstallError::LeafOutOfRange);
         }
-        let EpochKeys { epoch, suite, base_key, authenticator, own_leaf, members, switch_at, .. } = keys;
+        let EpochKeys { epoch, suite, base_key, authenticator, own_leaf, members, .. } = keys;
+        let (switch_at, since) = (keys.switch_at, (keys.made_after, now.mono));
         let base = BaseKey::new(suite, base_key).ok_or(InstallError::BaseKeyLength)?;
         let why = self.take_over_members(&members);
         let bits = epoch_bits(epoch.0);
@@ -148,7 +151,7 @@ impl FrameReceiver {
             .is_some_and(|known| known.epoch() == epoch && known.authenticator() == &authenticator);
         if !same {
             let table = self.senders.by_leaf();
-            *slot = Some(Box::new(ReceivingEpoch::new(base, epoch, authenticator, table, now.mono)));
+            *slot = Some(Box::new(ReceivingEpoch::new(base, epoch, authenticator, table, since)));
         }
         self.newest = Some(bits);
         self.own_leaf = Some(own_leaf);
@@ -247,6 +250,23 @@ impl FrameReceiver {
         epoch.ok_or(OpenError::MissingKey)?.open(frame, now.mono)
     }
 
+    /// Switches safeguards of media off.
+    #[cfg(feature = "danger-sabotage")]
+    pub fn set_safeguards(&mut self, safeguards: Safeguards) {
+        self.safeguards = safeguards;
+    }
+
+    /// Loses the keys of a member in the newest epoch, as a defect would.
+    #[cfg(feature = "danger-sabotage")]
+    pub fn lose_keys(&mut self, member: MemberId) {
+        let leaf = self.senders.find_mut(member).map(|sender| sender.leaf);
+        let newest =
+            self.newest.and_then(|bits| self.epochs.get_mut(usize::from(bits))).and_then(Option::as_mut);
+        if let (Some(leaf), Some(epoch)) = (leaf, newest) {
+            epoch.lose_leaf(leaf);
+        }
+    }
+
     /// Everything after the strict parse.
     #[inline]
     fn judge(&mut self, now: Now, frame: UnopenedFrame, arrival: Mono) {
@@ -260,7 +280,7 @@ impl FrameReceiver {
         let Some(sender) = place.and_then(|place| self.senders.get_mut(place)) else {
             return self.note_stranger(kid.leaf());
         };
-        if sender.is_held {
+        if sender.is_held && self.safeguards.holds_frames() {
             return bump(&mut sender.counts.held_back);
         }
         if !sender.contexts.contains(context) {
@@ -271,9 +291,10 @@ impl FrameReceiver {
         match epoch.open(frame, now.mono) {
             Ok(frame) => {
                 let judgement = sender.clock.judge(&frame, arrival, epoch.age(now.mono));
-                if judgement.age.saturating_add(now.mono.since(arrival)) > FRESH_FOR {
+                let age = judgement.age.saturating_add(now.mono.since(arrival));
+                if age > FRESH_FOR && self.safeguards.checks_frame_freshness() {
                     bump(&mut sender.counts.stale);
-                    sender.note_trouble(context, now.mono);
+                    sender.note_trouble(context, now.mono, Unopened::Spoilt);
                     return self.watch(now.mono);
                 }
                 let report = sender.note_opened(context);
@@ -304,6 +325,13 @@ impl FrameReceiver {
             return;
         };
         let mut report = None;
+        // Every key of the newest epoch can be derived: one that is missing there is lost. In epochs that end,
+        // missing keys are the rule.
+        let is_newest = self.newest == Some(kid.epoch_bits());
+        let cause = match error {
+            OpenError::MissingKey if is_newest => Unopened::KeyLost,
+            _ => Unopened::Spoilt,
+        };
         match error {
             // Copies by retransmission or from two slots are normal and say nothing about keys.
             OpenError::Replay(_) => return bump(&mut sender.counts.replayed),
@@ -314,7 +342,7 @@ impl FrameReceiver {
                 report = sender.note_forged(now);
             }
         }
-        sender.note_trouble(kid.context(), now);
+        sender.note_trouble(kid.context(), now, cause);
         self.report(report);
         self.watch(now);
     }
@@ -330,10 +358,10 @@ impl FrameReceiver {
             return self.note_missing_key(kid, now.mono);
         }
         let streak = self.unknown_epoch.take().map(|unknown| unknown.streak);
-        let streak = Streak::extended(streak, now.mono);
+        let streak = Streak::extended(streak, now.mono, Unopened::Spoilt);
         self.unknown_epoch = Some(UnknownEpoch { bits: kid.epoch_bits(), streak });
         if let Some(sender) = self.holder_of(kid.leaf()) {
-            sender.note_trouble(kid.context(), now.mono);
+            sender.note_trouble(kid.context(), now.mono, Unopened::Spoilt);
         }
         self.watch(now.mono);
         if self.held.should_ask(kid.epoch_bits(), now.mono) {
@@ -355,7 +383,7 @@ impl FrameReceiver {
             return self.note_stranger(kid.leaf());
         };
         bump(&mut sender.counts.missing_key);
-        sender.note_trouble(kid.context(), now);
+        sender.note_trouble(kid.context(), now, Unopened::Spoilt);
         self.watch(now);
     }
 

@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use incamera_types::{Context, Mono};
 
+use crate::Unopened;
+
 /// Frames that fail further apart than this are no longer the same trouble.
 const GAP: Duration = Duration::from_secs(1);
 
@@ -12,15 +14,18 @@ const GAP: Duration = Duration::from_secs(1);
 pub(crate) struct Streak {
     since: Mono,
     last: Mono,
+    cause: Unopened,
     reported: Option<Mono>,
 }
 
 impl Streak {
     /// Goes on with `streak`, or begins a new one when it broke off.
-    pub(crate) fn extended(streak: Option<Self>, now: Mono) -> Self {
+    pub(crate) fn extended(streak: Option<Self>, now: Mono, cause: Unopened) -> Self {
         match streak {
-            Some(streak) if now.since(streak.last) <= GAP => Self { last: now, ..streak },
-            _ => Self { since: now, last: now, reported: None },
+            Some(streak) if now.since(streak.last) <= GAP => {
+                Self { last: now, cause: streak.cause.max(cause), ..streak }
+            }
+            _ => Self { since: now, last: now, cause, reported: None },
         }
     }
 
@@ -33,6 +38,10 @@ impl Streak {
         }
         self.reported = Some(now);
         Some(lasted)
+    }
+
+    pub(crate) const fn cause(&self) -> Unopened {
+        self.cause
     }
 
     pub(crate) const fn since(&self) -> Mono {

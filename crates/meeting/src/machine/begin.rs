@@ -148,8 +148,7 @@ impl MeetingMachine {
         machine.admin = Some(Admin::new(SigningKey::generate(&mut machine.entropy)));
         machine.membership = Some(Membership::generate(&mut machine.entropy));
         machine.lobby = Lobby::new(Some(lobby_key));
-        machine.log.begin_epoch(&group.authenticator());
-        machine.chain_epoch = Some(group.epoch());
+        machine.log.begin(&group.authenticator());
         machine.group = Some(group);
         Ok((machine, invite))
     }
@@ -199,7 +198,6 @@ impl MeetingMachine {
             admin: None,
             lobby: Lobby::new(None),
             group: None,
-            chain_epoch: None,
             rejoin_key: None,
             roster: Roster::default(),
             state_hash: [0; 16],

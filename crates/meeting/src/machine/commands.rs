@@ -8,7 +8,7 @@ use incamera_types::{MemberId, Now, Pii};
 use super::{MeetingMachine, Sent};
 use crate::chat::ChatText;
 use crate::error::CommandError;
-use crate::event::{MeetingState, StopReason};
+use crate::event::{MediaStop, MeetingState, StopReason};
 use crate::input::Command;
 use crate::reply::Denial;
 use crate::roster::RoleView;
@@ -17,9 +17,13 @@ use crate::wire::MeetingMessage;
 /// Time after which a meeting that we ended is over even if the relay does not confirm it.
 const END_WITHIN: Duration = Duration::from_secs(3);
 
+/// Time after which we have left even if the log does not show our goodbye.
+const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+
 impl MeetingMachine {
     pub(super) fn obey(&mut self, now: Now, command: Command) -> Result<(), CommandError> {
-        if command != Command::Leave && self.state != MeetingState::InMeeting {
+        let is_in = self.state == MeetingState::InMeeting && self.timers.leave_by.is_none();
+        if command != Command::Leave && !is_in {
             return Err(CommandError::NotInMeeting);
         }
         match command {
@@ -43,7 +47,7 @@ impl MeetingMachine {
                 self.tickets.want(now.mono);
                 Ok(())
             }
-            Command::Leave => self.leave(),
+            Command::Leave => self.leave(now),
             Command::End => self.end(now),
         }
     }
@@ -69,17 +73,26 @@ impl MeetingMachine {
         self.chat.queue(text)
     }
 
-    /// Says goodbye and goes. Who may admit removes our leaf.
-    fn leave(&mut self) -> Result<(), CommandError> {
+    /// Says goodbye and goes when the log shows it: a goodbye that a commit overtakes is said again, so that who
+    /// may admit removes our leaf now and not after a deadline of silence. Asked for once more, goes at once.
+    fn leave(&mut self, now: Now) -> Result<(), CommandError> {
         let leaves_others_behind = self.roster.others().next().is_some() && self.is_own_witness();
         if leaves_others_behind {
             return Err(CommandError::LastHost);
         }
-        if self.state == MeetingState::InMeeting && self.session.is_open() {
-            self.append(&MeetingMessage::Leaving, Sent::Leaving);
+        let is_heard = self.state == MeetingState::InMeeting && self.session.is_open();
+        if !is_heard || self.timers.leave_by.is_some() {
+            self.stop(StopReason::Left);
+            return Ok(());
         }
-        self.stop(StopReason::Left);
+        self.stop_media(MediaStop::Stopped);
+        self.timers.leave_by = Some(now.mono.plus(LEAVE_WITHIN));
+        self.say_goodbye();
         Ok(())
+    }
+
+    pub(super) fn say_goodbye(&mut self) {
+        self.append(&MeetingMessage::Leaving, Sent::Leaving);
     }
 
     /// Ends the meeting for everybody: the members are told first, then the relay forgets the room.

@@ -47,6 +47,7 @@ impl MeetingMachine {
             self.timers.rejoin_at,
             self.timers.resend_at,
             self.timers.end_by,
+            self.timers.leave_by,
             self.timers.key_frames_at,
             withheld.filter(|_| is_in),
         ];
@@ -82,6 +83,9 @@ impl MeetingMachine {
         if is_due(&mut self.timers.end_by) {
             self.stop(StopReason::Ended);
         }
+        if is_due(&mut self.timers.leave_by) {
+            self.stop(StopReason::Left);
+        }
         if self.founder.as_ref().and_then(crate::host::Founder::card_due).is_some_and(|due| due <= now.mono)
             && self.session.phase() == Phase::Live
         {
@@ -99,12 +103,24 @@ impl MeetingMachine {
     }
 
     /// Our own view: confirmed, counting down, or dead (SEC-08).
+    ///
+    /// Media starts only when the log is read to the head that the relay states: what is not read yet may be a
+    /// removal, and whoever was removed could open what we send before we know (SEC-05).
     pub(super) fn check_view(&mut self, now: Now) {
-        if self.state != MeetingState::InMeeting || !self.safeguards.watches_liveness() {
+        if self.state != MeetingState::InMeeting {
             return;
         }
-        match (self.confirmation.view(now.mono, self.deadlines().media_stops_after), self.media) {
-            (View::Confirmed, MediaFlow::Degraded | MediaFlow::Stopped(MediaStop::LinkLost)) => {
+        let view = if self.safeguards.watches_liveness() {
+            self.confirmation.view(now.mono, self.deadlines().media_stops_after)
+        } else {
+            View::Confirmed
+        };
+        let has_read = self.session.phase() == Phase::Live;
+        match (view, self.media) {
+            (View::Confirmed, MediaFlow::NotYet | MediaFlow::Stopped(MediaStop::Rejoining)) if has_read => {
+                self.start_media();
+            }
+            (View::Confirmed, MediaFlow::Degraded | MediaFlow::Stopped(MediaStop::LinkLost)) if has_read => {
                 self.emit(Event::LinkRestored);
                 self.start_media();
             }

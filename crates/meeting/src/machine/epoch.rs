@@ -10,6 +10,7 @@ use incamera_identity::{IdentityStatus, VerifyingKey, sha256_parts};
 use incamera_types::{MemberId, Mono, Now, Pii};
 
 use super::MeetingMachine;
+use crate::confirmation::Confirmation;
 use crate::epoch_keys::{EpochKeys, KeyHolder};
 use crate::event::{Event, MeetingState, RemovalReason};
 use crate::heartbeat::HEARTBEAT_EVERY;
@@ -59,9 +60,9 @@ impl MeetingMachine {
             self.room_code.clone_from(&code);
             self.emit(Event::RoomCodeChanged { code });
         }
-        self.begin_being_in();
+        self.begin_being_in(now);
         self.take_early_streams();
-        self.clock.forget_leaves();
+        self.clock.epoch_changed(change.gone.iter().map(|view| view.leaf));
         self.clock.hurry(now.mono);
         self.note_joined(now, &leaf_keys);
         self.set_heartbeat_pace();
@@ -103,6 +104,8 @@ impl MeetingMachine {
             own_contexts,
             members,
             switch_at,
+            // Whoever follows the commit has read the heartbeat that covers ours, which was made after ours.
+            made_after: self.liveness.newest_covered().unwrap_or_default(),
         };
         self.outputs.push_back(Output::InstallEpochKeys(Box::new(keys)));
         switch_at
@@ -134,11 +137,11 @@ impl MeetingMachine {
         }
     }
 
-    /// The first keys of a group that we are in: media may flow.
-    fn begin_being_in(&mut self) {
+    /// The first keys of a group that we are in.
+    fn begin_being_in(&mut self, now: Now) {
         if self.state != MeetingState::InMeeting {
+            self.confirmation = Confirmation::new(now.mono);
             self.set_state(MeetingState::InMeeting);
-            self.start_media();
         }
     }
 

@@ -10,6 +10,7 @@ use super::{MeetingMachine, Sent};
 use crate::codes::AlarmCode;
 use crate::error::CommandError;
 use crate::event::StopReason;
+use crate::liveness::CONFIRMED_FOR;
 use crate::session::Purpose;
 
 impl MeetingMachine {
@@ -23,11 +24,6 @@ impl MeetingMachine {
             GroupError::StillJoining | GroupError::NotMember => CommandError::NotInMeeting,
             _ => CommandError::Group,
         });
-        // The chain of an epoch begins at its commit, before anything of that epoch is looked at.
-        if self.chain_epoch != Some(group.epoch()) {
-            self.chain_epoch = Some(group.epoch());
-            self.log.begin_epoch(&group.authenticator());
-        }
         self.drain_group(now);
         told
     }
@@ -89,8 +85,9 @@ impl MeetingMachine {
         let Some(sent) = self.sent.remove(&id) else { return };
         match (sent, outcome) {
             (Sent::Heartbeat(counter), ApplicationOutcome::Delivered { .. }) => {
-                self.liveness.placed(counter, self.log.last().0);
-                if self.is_own_witness() {
+                let sent = self.liveness.placed(counter, self.log.last().0);
+                let is_news = sent.is_some_and(|sent| now.mono.since(sent) <= CONFIRMED_FOR);
+                if is_news && self.is_own_witness() {
                     self.confirmation.confirm(now.mono);
                 }
             }
@@ -108,6 +105,8 @@ impl MeetingMachine {
             (Sent::Secrets(_), ApplicationOutcome::Missed) => self.secrets_sent_in = None,
             (Sent::Heartbeat(_), ApplicationOutcome::Missed) => self.clock.hurry(now.mono),
             (Sent::Ended, ApplicationOutcome::Missed) => self.announce_end(),
+            (Sent::Leaving, ApplicationOutcome::Missed) => self.say_goodbye(),
+            (Sent::Leaving, ApplicationOutcome::Delivered { .. }) => self.stop(StopReason::Left),
             _ => {}
         }
     }
@@ -125,6 +124,9 @@ impl MeetingMachine {
 
     /// A commit removed us.
     fn removed(&mut self, now: Now) {
+        if self.timers.leave_by.is_some() {
+            return self.stop(StopReason::Left);
+        }
         let silent_for = self.confirmation.age(now.mono);
         let deadline = self.rules.as_ref().map(|rules| rules.removed_after);
         if deadline.is_some_and(|deadline| silent_for >= deadline) {

@@ -126,7 +126,8 @@ impl MeetingMachine {
         if let Some(echo) = echo {
             self.liveness.covered(echo.counter);
         }
-        if !self.liveness.waits_too_long(now.mono) {
+        let rank = own_leaf.map_or(Rank::Ordinary, |leaf| self.rank_of(leaf));
+        if self.liveness.is_covered(now.mono, interval(self.roster.len(), rank)) {
             self.confirmation.confirm(now.mono);
         }
     }

@@ -7,7 +7,6 @@ use incamera_types::Now;
 
 use super::MeetingMachine;
 use crate::codes::AlarmCode;
-use crate::confirmation::Confirmation;
 use crate::door::{Door, Overdue, Pause, Stage};
 use crate::event::{MediaStop, MeetingState, StopReason};
 use crate::log::LogView;
@@ -78,12 +77,10 @@ impl MeetingMachine {
         };
         door.welcomed(now.mono);
         let incarnation = self.log.incarnation();
-        self.log = LogView::starting_after(incamera_relay_proto::Seq(admission.commit_seq));
-        self.log.begin_epoch(&group.authenticator());
+        self.log = LogView::continuing(admission.commit_seq, admission.log_hash);
         if let Some(incarnation) = incarnation {
             self.log.check_incarnation(incarnation);
         }
-        self.chain_epoch = Some(group.epoch());
         self.membership = Some(Membership::received(admission.secrets.clone()));
         self.group = Some(group);
         self.set_state(MeetingState::Joining);
@@ -99,7 +96,6 @@ impl MeetingMachine {
         if let Some(door) = self.door.take() {
             self.rejoin_key = Some(door.rejoin_key);
         }
-        self.confirmation = Confirmation::new(now.mono);
         if let Some(group) = &mut self.group
             && group.confirm(now).is_err()
         {
@@ -109,6 +105,9 @@ impl MeetingMachine {
 
     /// This member cannot follow the group any more: it knocks again, and its old leaf goes in the same commit.
     pub(super) fn rejoin(&mut self, now: Now) {
+        if self.timers.leave_by.is_some() {
+            return self.stop(StopReason::Left);
+        }
         let from = self.repair.rejoin_from(now.mono);
         if from > now.mono {
             self.timers.rejoin_at = Some(from);

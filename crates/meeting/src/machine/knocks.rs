@@ -165,6 +165,7 @@ impl MeetingMachine {
         let Some(membership) = &self.membership else { return };
         let reply = Reply::Admitted(Admission {
             commit_seq: self.log.last().0,
+            log_hash: self.log.head().hash,
             secrets: membership.secrets().clone(),
             welcome: welcome.to_vec(),
         });

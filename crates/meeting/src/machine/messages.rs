@@ -8,7 +8,7 @@ use super::{MeetingMachine, Sent};
 use crate::chat::ChatText;
 use crate::codes::AlarmCode;
 use crate::event::{Event, MeetingState, StopReason};
-use crate::input::MediaReport;
+use crate::input::{MediaReport, Unopened};
 use crate::repair::MISSING_AFTER;
 use crate::roster::{Opens, RoleView};
 use crate::secrets::RoomSecrets;
@@ -129,12 +129,12 @@ impl MeetingMachine {
         self.append(&MeetingMessage::Ended, Sent::Ended);
     }
 
-    /// Somebody cannot open a member's media. If it is ours, new keys by a new leaf are what helps.
+    /// Somebody has lost a member's key. If it is ours, new keys by a new leaf are what helps.
     fn repair_asked(&mut self, now: Now, missing: KeyMissing) {
         let own = self.own_member();
         // The only one who can add us again would be ourselves: nobody is helped.
         let helps = own == Some(MemberId(missing.member)) && !self.is_own_witness();
-        if helps && self.repair.rejoin_from(now.mono) <= now.mono {
+        if helps && self.repair.rejoin_from(now.mono) <= now.mono && self.repair.follow(now.mono) {
             self.rejoin(now);
         }
     }
@@ -147,8 +147,8 @@ impl MeetingMachine {
                     self.emit(Event::KeyRestored { member });
                 }
             }
-            MediaReport::Undecryptable { member, for_time } if for_time >= MISSING_AFTER => {
-                self.media_missing(now, member);
+            MediaReport::Undecryptable { member, for_time, cause } if for_time >= MISSING_AFTER => {
+                self.media_missing(now, member, cause);
             }
             MediaReport::Undecryptable { .. } => {}
             MediaReport::Forged { member } => self.alarm(now, AlarmCode::MediaForged, Some(member)),
@@ -157,7 +157,7 @@ impl MeetingMachine {
         }
     }
 
-    fn media_missing(&mut self, now: Now, member: MemberId) {
+    fn media_missing(&mut self, now: Now, member: MemberId, cause: Unopened) {
         if self.roster.get(member).is_none() {
             return;
         }
@@ -165,7 +165,7 @@ impl MeetingMachine {
             self.emit(Event::KeyMissing { member });
             self.alarm(now, AlarmCode::KeyMissing, Some(member));
         }
-        if self.session.is_open() && self.repair.ask(now.mono, member) {
+        if cause == Unopened::KeyLost && self.session.is_open() && self.repair.ask(now.mono, member) {
             let missing = KeyMissing { member: member.0 };
             self.append(&MeetingMessage::KeyMissing(missing), Sent::KeyMissing);
         }

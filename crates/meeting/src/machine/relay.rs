@@ -16,7 +16,7 @@ use crate::door::{Pause, Stage};
 use crate::event::StopReason;
 use crate::host::Created;
 use crate::link_keys::knock_capability;
-use crate::log::Place;
+use crate::log::{Comparison, Place};
 use crate::output::Output;
 use crate::session::{Phase, Purpose};
 
@@ -77,9 +77,7 @@ impl MeetingMachine {
             ServerMessage::Knocked { knock, blob } => self.knocked(now, knock, &blob),
             ServerMessage::KnockClosed { knock } => self.knock_closed(knock),
             ServerMessage::Replied { number, blob, .. } => self.replied(now, number, &blob),
-            ServerMessage::Appended { in_reply_to, .. } => {
-                self.session.answered(in_reply_to);
-            }
+            ServerMessage::Appended { in_reply_to, seq } => self.appended(now, in_reply_to, seq),
             ServerMessage::Entry { seq, lane, blob } => self.entry(now, seq, lane, &blob),
             ServerMessage::CaughtUp { seq } => self.caught_up(now, seq),
             ServerMessage::Rotated { .. } => self.capability_retired(now),
@@ -211,6 +209,8 @@ impl MeetingMachine {
                 self.alarm(now, AlarmCode::LogGap, None);
                 self.reconnect(now);
             }
+            // The end of what was opened before the room was opened anew, in another life of its log.
+            Phase::Opening => {}
             _ => self.alarm(now, AlarmCode::RelayMalformed, None),
         }
     }
@@ -232,6 +232,9 @@ impl MeetingMachine {
         self.chat.unseal_all();
         self.streams.repeat();
         self.secrets_sent_in = None;
+        if self.timers.leave_by.is_some() {
+            self.say_goodbye();
+        }
     }
 
     fn capability_retired(&mut self, now: Now) {
@@ -266,7 +269,8 @@ impl MeetingMachine {
                 }
             }
         }
-        self.log.take(seq, lane, blob);
+        let compared = self.log.take(seq, lane, blob);
+        self.judge_log(now, compared);
         self.watch_epoch(now, blob);
         match blob.unpad() {
             Ok(payload) => {
@@ -274,6 +278,20 @@ impl MeetingMachine {
                 self.tell_group(now, GroupInput::LogEntry { seq, blob: payload.to_vec() }).ok();
             }
             Err(_) => self.alarm(now, AlarmCode::RelayMalformed, None),
+        }
+    }
+
+    /// The relay says where an own entry is: there everybody must be shown it, ourselves included (SEC-09).
+    fn appended(&mut self, now: Now, in_reply_to: ClientRef, seq: Seq) {
+        if let Some(digest) = self.session.appended(in_reply_to) {
+            let compared = self.log.promised(seq, digest);
+            self.judge_log(now, compared);
+        }
+    }
+
+    fn judge_log(&mut self, now: Now, compared: Comparison) {
+        if compared == Comparison::Forked && self.safeguards.detects_forks() {
+            self.alarm(now, AlarmCode::ForkLog, None);
         }
     }
 

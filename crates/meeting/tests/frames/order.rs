@@ -254,6 +254,26 @@ fn sender_whose_machine_slept_is_fresh_again_under_new_keys() {
     assert!(opens(&mut receiver, soon, MIC, &send(&mut sealer, awake.plus(millis(60)), MIC)));
 }
 
+// SEC-18
+#[test]
+fn frame_that_was_held_back_stays_stale_though_its_key_was_learnt_just_now() {
+    let room = Room::of(2);
+    let mut sealer = room.sealer(1);
+    let mut receiver = room.receiver(0);
+    let begin = START.plus(millis(60_000));
+    assert!(opens(&mut receiver, begin, MIC, &send(&mut sealer, begin, MIC)));
+    // The sender goes on under new keys; the receiver, cut off from the log, reads of them eight seconds later.
+    let next = room.next();
+    sealer.install(&next.keys(1, begin.mono)).unwrap();
+    let held_back = send(&mut sealer, begin.plus(millis(100)), MIC);
+    let now = begin.plus(millis(8_000));
+    let mut keys = next.keys(0, now.mono);
+    keys.made_after = begin.mono;
+    receiver.install(now, keys).unwrap();
+    assert!(!opens(&mut receiver, now, MIC, &held_back));
+    assert!(opens(&mut receiver, now, MIC, &send(&mut sealer, now, MIC)));
+}
+
 #[test]
 fn leaf_that_nobody_holds_is_nobodys_trouble() {
     let room = Room::of(3);

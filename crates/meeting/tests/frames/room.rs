@@ -69,6 +69,7 @@ impl Room {
                 })
                 .collect(),
             switch_at,
+            made_after: switch_at,
         }
     }
 

@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use incamera_meeting::MediaReport;
 use incamera_meeting::frames::{FrameReceiver, FrameSealer};
+use incamera_meeting::{MediaReport, Unopened};
 use incamera_types::{Context, MemberId, Now};
 
 use crate::room::{Room, START, drain, member, millis, receive, send};
@@ -60,6 +60,31 @@ fn person_whose_frames_are_altered_is_named_within_a_second() {
     let media = receiver.members(START.plus(millis(3_000))).next().unwrap();
     assert_eq!(media.counts.authentication_failed, 300);
     assert_eq!(media.undecryptable_since, Some(START.mono));
+}
+
+#[test]
+fn only_a_key_that_is_lost_here_calls_for_repair() {
+    // SEC-15
+    let room = Room::of(2);
+    let causes = |said: &[(Duration, MediaReport)]| -> Vec<Unopened> {
+        let cause = |report: &MediaReport| match report {
+            MediaReport::Undecryptable { cause, .. } => Some(*cause),
+            _ => None,
+        };
+        said.iter().filter_map(|(_, report)| cause(report)).collect()
+    };
+    let (mut receiver, mut sealer) = (room.receiver(0), room.sealer(1));
+    let altered = stream(&mut receiver, &mut sealer, START, millis(1_000), |_, bytes| flip(bytes));
+    assert_eq!(causes(&altered), [Unopened::Spoilt]);
+    // A key id of any other epoch, as an SFU could write it.
+    let mut strange = room.next().sealer(1);
+    let begin = START.plus(millis(3_000));
+    let unknown = stream(&mut receiver, &mut strange, begin, millis(1_000), |_, _| {});
+    assert_eq!(causes(&unknown), [Unopened::Spoilt]);
+    let begin = START.plus(millis(6_000));
+    receiver.lose_keys(member(1, 0));
+    let lost = stream(&mut receiver, &mut sealer, begin, millis(1_000), |_, _| {});
+    assert_eq!(causes(&lost), [Unopened::KeyLost]);
 }
 
 #[test]

@@ -49,6 +49,25 @@ fn line_that_a_commit_overtook_arrives_once() {
 }
 
 #[test]
+fn line_is_shown_once_though_its_author_was_added_again_before_it_knew() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(10));
+    // The line is in the log, but Ada does not hear of it before its leaf is gone.
+    world.hold(1);
+    say(&mut world, 1, "once");
+    world.run(seconds(1));
+    assert_eq!(lines(&world, HOST), ["once"]);
+    world.disconnect(1);
+    world.run(seconds(100));
+    assert_eq!(world.names(HOST).len(), 2);
+    world.connect(1);
+    world.run(seconds(5));
+    assert_eq!(world.names(HOST).len(), 3);
+    assert_eq!((lines(&world, HOST), lines(&world, 2)), (vec!["once".into()], vec!["once".into()]));
+    assert_eq!(lines(&world, 1), ["once"]);
+}
+
+#[test]
 fn late_joiner_reads_nothing_that_was_said_before() {
     // SEC-06
     let mut world = World::with(&["Ada"]);

@@ -1,10 +1,12 @@
 //! What a hostile relay can try, and how it is refused or shown.
 
 use core::cell::RefCell;
+use core::time::Duration;
 use std::rc::Rc;
 
-use incamera_meeting::{AlarmCode, Event, LobbyMode, MeetingState, StopReason};
+use incamera_meeting::{AlarmCode, Command, Event, LobbyMode, MeetingState, StopReason};
 use incamera_relay_proto::{Blob, Lane, ServerMessage};
+use incamera_types::Pii;
 
 use crate::world::{HOST, Tamper, World, seconds};
 
@@ -45,6 +47,45 @@ fn forked_log_is_shown_within_ten_seconds() {
         assert!(seen.is_some_and(|at| at.mono.since(forked.mono) <= seconds(10)), "client {client}");
     }
     assert_eq!(world.names(HOST).len(), 3, "nobody is evicted for it");
+}
+
+#[test]
+fn forked_log_is_shown_though_commits_follow_at_once() {
+    // SEC-09: a new epoch does not wipe out that one member was shown another entry.
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(20));
+    let mut forged = false;
+    world.tamper = tamper_entries(1, move |blob| {
+        let first = !core::mem::replace(&mut forged, true);
+        vec![if first { Blob::pad(b"something else").unwrap() } else { blob }]
+    });
+    world.command(2, Command::SendChat { text: Pii::new("not for Ada".into()) }).unwrap();
+    let forked = world.now;
+    for command in [Command::Lock, Command::Unlock, Command::Lock] {
+        world.command(HOST, command).unwrap();
+        world.run(Duration::from_millis(500));
+    }
+    world.run(seconds(10));
+    for client in 0..3 {
+        let seen =
+            world.first(client, |event| matches!(event, Event::Alarm { code: AlarmCode::ForkLog, .. }));
+        assert!(seen.is_some_and(|at| at.mono.since(forked.mono) <= seconds(10)), "client {client}");
+    }
+}
+
+#[test]
+fn member_that_is_alone_sees_that_its_own_entry_was_replaced() {
+    // SEC-09: the relay said where our entry is, and shows something else there.
+    let mut world = World::with(&["Ada"]);
+    world.run(seconds(1));
+    world.kill(HOST);
+    let mut forged = false;
+    world.tamper = tamper_entries(1, move |blob| {
+        let first = !core::mem::replace(&mut forged, true);
+        vec![if first { Blob::pad(b"something else").unwrap() } else { blob }]
+    });
+    world.run(seconds(6));
+    assert!(world.alarmed(1, AlarmCode::ForkLog));
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use incamera_meeting::{
-    Command, CommandError, Event, MediaReport, MeetingState, Presence, RemovalReason, StopReason,
+    AlarmCode, Command, CommandError, Event, MediaReport, MeetingState, Presence, RemovalReason, StopReason,
+    Unopened,
 };
 
 use crate::world::{HOST, World, seconds};
@@ -54,7 +55,7 @@ fn senders_switch_at_once_after_a_removal_and_a_little_later_after_a_join() {
 fn member_that_leaves_is_gone_at_once_and_told_apart_from_a_removed_one() {
     let mut world = World::with(&["Ada", "Ben"]);
     world.command(1, Command::Leave).unwrap();
-    assert_eq!(world.stopped(1), Some(StopReason::Left));
+    assert_eq!(world.stopped(1), Some(StopReason::Left), "the log shows the goodbye");
     world.run(seconds(2));
     for client in [HOST, 2] {
         assert_eq!(world.count(client, |event| matches!(event, Event::Left { .. })), 1);
@@ -145,8 +146,8 @@ fn member_whose_media_does_not_open_is_added_again_within_a_second() {
     let mut world = World::with(&["Ada", "Ben"]);
     world.run(seconds(10));
     let before = world.member(1);
-    let report = MediaReport::Undecryptable { member: before, for_time: Duration::from_millis(600) };
-    world.report(2, report);
+    let lost = |member| MediaReport::Undecryptable { member, for_time: seconds(1), cause: Unopened::KeyLost };
+    world.report(2, lost(before));
     let reported = world.now;
     world.run(seconds(2));
     let after = world.member(1);
@@ -162,8 +163,62 @@ fn member_whose_media_does_not_open_is_added_again_within_a_second() {
     world.assert_agreement(&[0, 1, 2]);
     // Asking again and again does not keep it busy.
     for _ in 0..20 {
-        world.report(2, MediaReport::Undecryptable { member: after, for_time: seconds(1) });
+        world.report(2, lost(after));
         world.run(Duration::from_millis(100));
     }
     assert_eq!(world.member(1), after);
+}
+
+#[test]
+fn frames_that_the_sfu_alters_name_a_member_but_have_nobody_added_again() {
+    // SEC-15: who carries frames must not be able to churn the group.
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(10));
+    let (ada, epoch) = (world.member(1), world.clients[HOST].machine.epoch());
+    for second in 1..120 {
+        world.report(2, MediaReport::Forged { member: ada });
+        let cause = Unopened::Spoilt;
+        world.report(2, MediaReport::Undecryptable { member: ada, for_time: seconds(second), cause });
+        world.run(seconds(1));
+    }
+    assert!(world.alarmed(2, AlarmCode::MediaForged) && world.alarmed(2, AlarmCode::KeyMissing));
+    assert_eq!(world.member(1), ada);
+    assert_eq!(world.count(1, |event| matches!(event, Event::MediaStopped { .. })), 0);
+    assert!(
+        world.clients[HOST].machine.epoch() <= epoch.map(|epoch| epoch.next()),
+        "a self-update at the most"
+    );
+}
+
+#[test]
+fn goodbye_that_a_commit_overtakes_is_said_again() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(10));
+    // The commit is in the log before the goodbye, and the goodbye was sealed before the commit came.
+    world.hold(1);
+    world.command(HOST, Command::Lock).unwrap();
+    world.run(Duration::from_millis(500));
+    world.command(1, Command::Leave).unwrap();
+    assert!(!world.clients[1].media_flows, "nothing is sent any more");
+    assert_eq!(world.command(1, Command::Lock), Err(CommandError::NotInMeeting));
+    world.release(1);
+    world.run(seconds(1));
+    assert_eq!(world.stopped(1), Some(StopReason::Left));
+    assert_eq!(world.names(HOST), ["Ben", "Host"]);
+    assert_eq!(world.count(HOST, |event| matches!(event, Event::Left { .. })), 1);
+}
+
+#[test]
+fn member_leaves_within_two_seconds_though_the_relay_answers_nothing_and_at_once_when_asked_again() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(1));
+    world.hold(1);
+    world.hold(2);
+    world.command(1, Command::Leave).unwrap();
+    world.command(2, Command::Leave).unwrap();
+    assert_eq!(world.stopped(1), None);
+    world.command(2, Command::Leave).unwrap();
+    assert_eq!(world.stopped(2), Some(StopReason::Left));
+    world.run(seconds(2));
+    assert_eq!(world.stopped(1), Some(StopReason::Left));
 }

@@ -1,8 +1,9 @@
 //! The relay gone, and back.
 
 use incamera_meeting::{AlarmCode, Event, MediaStop, MeetingState, StopReason};
+use incamera_relay_proto::ServerMessage;
 
-use crate::world::{HOST, World, seconds};
+use crate::world::{HOST, Tamper, World, seconds};
 
 #[test]
 fn relay_down_for_twenty_seconds_stops_no_media_and_removes_nobody() {
@@ -46,6 +47,43 @@ fn relay_down_for_a_minute_stops_media_with_the_reason_and_all_come_back_soon() 
     world.run(seconds(120));
     world.assert_agreement(&[0, 1, 2]);
     assert_eq!(world.names(HOST).len(), 3, "nobody is removed for what could not arrive");
+}
+
+#[test]
+fn member_that_was_cut_off_sends_nothing_before_it_has_read_the_log() {
+    // SEC-05: what it has not read yet may be a removal.
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(10));
+    world.disconnect(1);
+    world.run(seconds(40));
+    assert!(!world.clients[1].media_flows);
+    world.tamper = without_head_for(1);
+    world.connect(1);
+    world.run(seconds(8));
+    assert_eq!(world.state(1), MeetingState::InMeeting);
+    assert!(!world.clients[1].media_flows, "the log of the past confirms nothing");
+    world.tamper = Box::new(|_, message| vec![message]);
+    world.disconnect(1);
+    world.connect(1);
+    world.run(seconds(6));
+    assert!(world.clients[1].media_flows);
+}
+
+#[test]
+fn joiner_sends_nothing_before_it_has_read_the_log() {
+    // SEC-05: its Welcome may be older than a removal.
+    let mut world = World::with(&["Ada"]);
+    world.tamper = without_head_for(2);
+    let ben = world.join("Ben");
+    assert!(!world.clients[ben].media_flows);
+}
+
+/// The relay never says to a client that it has read everything.
+fn without_head_for(victim: usize) -> Tamper {
+    Box::new(move |client, message| match message {
+        ServerMessage::CaughtUp { .. } if client == victim => Vec::new(),
+        other => vec![other],
+    })
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Several meetings around one relay, on virtual time.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use incamera_identity::DisplayName;
 use incamera_meeting::{
@@ -52,6 +53,8 @@ pub(crate) struct World {
     pub(crate) invite: Invite,
     pub(crate) tamper: Tamper,
     relay_is_up: bool,
+    /// Clients that messages do not reach for now, and what waits for them.
+    held: BTreeMap<usize, Vec<ServerMessage>>,
 }
 
 pub(crate) const HOST: usize = 0;
@@ -75,6 +78,7 @@ impl World {
             invite,
             tamper: Box::new(|_, message| vec![message]),
             relay_is_up: true,
+            held: BTreeMap::new(),
         };
         world.add(machine);
         world.run(Duration::from_millis(10));
@@ -183,6 +187,18 @@ impl World {
         }
     }
 
+    /// From now on nothing of the relay reaches a client.
+    pub(crate) fn hold(&mut self, client: usize) {
+        self.held.insert(client, Vec::new());
+    }
+
+    /// What was held reaches the client.
+    pub(crate) fn release(&mut self, client: usize) {
+        for message in self.held.remove(&client).into_iter().flatten() {
+            self.feed(client, Input::Relay(message)).unwrap();
+        }
+    }
+
     /// The process of a client ends without a word.
     pub(crate) fn kill(&mut self, client: usize) {
         self.disconnect(client);
@@ -199,6 +215,7 @@ impl World {
     pub(crate) fn disconnect(&mut self, client: usize) {
         if core::mem::take(&mut self.clients[client].connected) {
             self.relay.disconnect(client);
+            self.held.remove(&client);
             self.feed(client, Input::RelayLost).unwrap();
         }
     }
@@ -229,6 +246,10 @@ impl World {
     fn pump(&mut self) {
         while let Some((client, message)) = self.relay.poll() {
             if self.clients[client].dead {
+                continue;
+            }
+            if let Some(held) = self.held.get_mut(&client) {
+                held.push(message);
                 continue;
             }
             for message in (self.tamper)(client, message) {
