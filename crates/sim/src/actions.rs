@@ -22,8 +22,13 @@ enum Action {
     Cut,
     Partition,
     Outage,
+    LoseMemory,
+    End,
     Refused,
     AttackLog,
+    Forge,
+    HoldBack,
+    LoseKey,
     ReplayKnock,
     PlayTrick,
 }
@@ -36,14 +41,19 @@ const WEIGHTS: &[(u64, Action)] = &[
     (3, Action::RemoveWithLateMessage),
     (4, Action::Lock),
     (16, Action::Chat),
-    (4, Action::Crash),
+    (6, Action::Crash),
     (5, Action::Cut),
     (2, Action::Partition),
     (2, Action::Outage),
-    (6, Action::Refused),
+    (4, Action::LoseMemory),
+    (1, Action::End),
+    (8, Action::Refused),
     (10, Action::AttackLog),
+    (16, Action::Forge),
+    (16, Action::HoldBack),
+    (16, Action::LoseKey),
     (5, Action::ReplayKnock),
-    (14, Action::PlayTrick),
+    (20, Action::PlayTrick),
 ];
 
 impl World {
@@ -78,8 +88,13 @@ impl World {
             Action::Cut => self.cut_one(),
             Action::Partition => self.partition(),
             Action::Outage => self.outage(),
+            Action::LoseMemory => self.lose_memory(),
+            Action::End => self.end_meeting(),
             Action::Refused => self.try_what_is_refused(),
             Action::AttackLog => self.attack_log(),
+            Action::Forge => self.forge_commit(),
+            Action::HoldBack => self.hold_back(),
+            Action::LoseKey => self.lose_key(),
             Action::ReplayKnock => self.replay_knock(),
             Action::PlayTrick => self.play_trick(),
         }
@@ -91,7 +106,7 @@ impl World {
         self.chance.pick(&inside)
     }
 
-    fn any_guest(&mut self) -> Option<usize> {
+    pub(crate) fn any_guest(&mut self) -> Option<usize> {
         self.any_member().filter(|actor| *actor != HOST)
     }
 
@@ -223,6 +238,42 @@ impl World {
         self.relay_goes(time);
     }
 
+    /// The relay is restarted and knows of no room any more.
+    fn lose_memory(&mut self) {
+        if !self.is_settled() {
+            return;
+        }
+        self.counts.add("relay lost its memory");
+        self.note(HOST, "the relay loses its memory");
+        self.relay_forgets();
+    }
+
+    /// Whether all members are in one epoch and no commit is under way. Otherwise a commit may be lost that some
+    /// have followed: their part of the room is then on its own, which is shown but not healed.
+    fn is_settled(&self) -> bool {
+        let since = self.now.mono.minus(Duration::from_secs(3));
+        let host = &self.actors[HOST].machine;
+        let is_idle = self.invariants.last_commit.is_none_or(|(at, _)| at < since);
+        let mut inside = self.actors.iter().filter(|actor| actor.life == Life::Running);
+        is_idle
+            && inside.all(|actor| match actor.machine.epoch_authenticator() {
+                None => true,
+                authenticator => actor.is_well_since(since) && authenticator == host.epoch_authenticator(),
+            })
+    }
+
+    /// The host ends the meeting for everybody; only sometimes, since nothing happens after it.
+    fn end_meeting(&mut self) {
+        if !self.actors[HOST].is_in() || !self.chance.happens(250) {
+            return;
+        }
+        if self.command(HOST, Command::End).is_ok() {
+            self.counts.add("meeting ended by its host");
+            self.note(HOST, "ends the meeting");
+            self.is_ended = true;
+        }
+    }
+
     /// A participant tries what only a host may: it is told so, and nothing changes (SEC-10).
     fn try_what_is_refused(&mut self) {
         let Some(actor) = self.any_guest() else { return };
@@ -247,13 +298,47 @@ impl World {
         }
     }
 
-    fn play_trick(&mut self) {
-        let since = self.now.mono.minus(Duration::from_secs(6));
-        let Some(actor) = self.any_guest() else { return };
-        let client = &self.actors[actor];
-        if client.trick.is_some() || client.cut_until.is_some() || !client.is_well_since(since) {
+    /// The relay stretches the time of one member and lets its past come on when it is gone (SEC-08).
+    fn hold_back(&mut self) {
+        let Some(actor) = self.well_guest() else { return };
+        self.note(actor, "is held back more and more");
+        let now = self.now.mono;
+        self.actors[actor].trick = Some(Trick::HoldBack { since: now });
+        self.actors[actor].hindered = Some(now);
+        let after = self.chance.millis(10_500, 12_000);
+        self.network.schedule(now.plus(after), Happening::Vanish { actor });
+    }
+
+    /// A defect: one participant loses the key of another, who is added again and heard again soon.
+    fn lose_key(&mut self) {
+        let well: Vec<usize> = (0..self.actors.len()).filter(|at| *at != HOST && self.is_well(*at)).collect();
+        let (Some(loser), Some(sender)) = (self.chance.pick(&well), self.chance.pick(&well)) else { return };
+        let Some(member) = self.actors[sender].machine.own_member() else { return };
+        let is_heard = self.actors[loser].media_flows && self.actors[loser].heard.contains_key(&sender);
+        if loser == sender || !is_heard || !self.actors[sender].media_flows || self.actors[sender].is_repaired
+        {
             return;
         }
+        self.counts.add("key lost");
+        self.note(loser, format_args!("loses the key of {sender}"));
+        self.actors[sender].is_repaired = true;
+        self.actors[loser].receiver.lose_keys(member);
+        self.expect_repair(loser, sender);
+    }
+
+    /// A guest that nothing was done to lately.
+    fn well_guest(&mut self) -> Option<usize> {
+        self.any_guest().filter(|actor| self.is_well(*actor))
+    }
+
+    fn is_well(&self, actor: usize) -> bool {
+        let since = self.now.mono.minus(Duration::from_secs(6));
+        let client = &self.actors[actor];
+        client.trick.is_none() && client.cut_until.is_none() && client.is_well_since(since)
+    }
+
+    fn play_trick(&mut self) {
+        let Some(actor) = self.well_guest() else { return };
         let trick = match self.chance.below(5) {
             0 | 1 => Trick::LeaveOut,
             2 => Trick::Repeat,

@@ -29,6 +29,8 @@ pub(crate) struct Actor {
     pub(crate) sealer: FrameSealer,
     pub(crate) receiver: FrameReceiver,
     pub(crate) media_flows: bool,
+    /// Its client goes on sending when it should not.
+    pub(crate) is_modified: bool,
     /// Member ids it has had; another after each repair.
     pub(crate) members: BTreeSet<MemberId>,
     /// The authenticators of the epochs whose keys it has.
@@ -36,6 +38,8 @@ pub(crate) struct Actor {
     pub(crate) opened: HashSet<FrameName>,
     /// When a frame of another actor was last delivered.
     pub(crate) heard: BTreeMap<usize, Mono>,
+    /// Members of whom a frame was ever delivered: their clocks are known.
+    pub(crate) heard_members: BTreeSet<MemberId>,
     pub(crate) chats: HashSet<String>,
     pub(crate) knocks: Vec<KnockNumber>,
     pub(crate) connection: Option<ConnectionId>,
@@ -47,11 +51,17 @@ pub(crate) struct Actor {
     pub(crate) connected: Option<Mono>,
     pub(crate) entries_on_connection: u64,
     pub(crate) entries_in_all: u64,
+    /// Since when it has been in the meeting, the last time.
+    pub(crate) in_since: Option<Mono>,
     pub(crate) trick: Option<Trick>,
     /// When the last message of each direction arrives: connections keep order.
     pub(crate) up_arrives: Mono,
     pub(crate) down_arrives: Mono,
     pub(crate) frames_sent: u64,
+    /// Somebody lost its key before: repairs of one participant are rarer and rarer.
+    pub(crate) is_repaired: bool,
+    /// Replies to its knock that the relay made up; it counts them among the real ones.
+    pub(crate) forged_replies: u16,
     pub(crate) removed_at: Option<Mono>,
     /// Members whose media it was told to hold.
     pub(crate) held: BTreeSet<MemberId>,
@@ -66,10 +76,12 @@ impl Actor {
             sealer: FrameSealer::new(),
             receiver: FrameReceiver::new(),
             media_flows: false,
+            is_modified: false,
             members: BTreeSet::new(),
             epochs: BTreeMap::new(),
             opened: HashSet::new(),
             heard: BTreeMap::new(),
+            heard_members: BTreeSet::new(),
             chats: HashSet::new(),
             knocks: Vec::new(),
             connection: None,
@@ -78,10 +90,13 @@ impl Actor {
             connected: None,
             entries_on_connection: 0,
             entries_in_all: 0,
+            in_since: None,
             trick: None,
             up_arrives: Mono::default(),
             down_arrives: Mono::default(),
             frames_sent: 0,
+            is_repaired: false,
+            forged_replies: 0,
             removed_at: None,
             held: BTreeSet::new(),
         }

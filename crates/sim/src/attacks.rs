@@ -12,6 +12,9 @@ use crate::world::{HOST, World};
 /// Numbers of requests that no machine made begin here.
 pub(crate) const OUTSIDE_REFS: u32 = 0xf000_0000;
 
+/// The same for what an honest machine did make: it may be valid when it comes before the original.
+pub(crate) const REPLAYED_REFS: u32 = 0xf800_0000;
+
 /// What attackers know and have in mind.
 #[derive(Default)]
 pub(crate) struct Attacks {
@@ -114,7 +117,8 @@ impl World {
         self.counts.add(kind);
         self.note(author, kind);
         self.attacks.refs += 1;
-        let client_ref = ClientRef(OUTSIDE_REFS + self.attacks.refs);
+        let first = if kind == "replayed commit" { REPLAYED_REFS } else { OUTSIDE_REFS };
+        let client_ref = ClientRef(first + self.attacks.refs);
         let message = ClientMessage { client_ref, request: Request::Append { lane, blob } };
         let Ok(bytes) = message.encode() else { return };
         let at = self.up_arrival(author);

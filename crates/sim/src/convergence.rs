@@ -16,7 +16,10 @@ impl World {
         self.is_busy = false;
         self.invariants.forget_stretches();
         for actor in 0..self.actors.len() {
-            self.actors[actor].trick = None;
+            if self.actors[actor].trick.take().is_some() {
+                // What is under way still comes late.
+                self.actors[actor].hindered = Some(self.now.mono);
+            }
             self.actors[actor].cut_until = None;
         }
         self.relay_returns();
@@ -30,6 +33,9 @@ impl World {
             return;
         }
         let inside: Vec<usize> = (0..self.actors.len()).filter(|actor| self.actors[*actor].is_in()).collect();
+        if self.is_ended {
+            return self.check_ended(&inside);
+        }
         if !self.actors[HOST].is_in() {
             return self.check_abandoned(&inside);
         }
@@ -60,6 +66,15 @@ impl World {
         let since = self.now.mono.minus(HEARD_WITHIN);
         let hears = |other: usize| self.actors[actor].heard.get(&other).is_some_and(|at| *at >= since);
         inside.iter().copied().find(|other| *other != actor && !hears(*other))
+    }
+
+    /// Nobody plays or sends anything after the end, whether it heard of the end or not.
+    fn check_ended(&mut self, inside: &[usize]) {
+        if let Some(actor) = inside.iter().copied().find(|actor| self.actors[*actor].media_flows) {
+            self.broken(format_args!(
+                "participant {actor} goes on after the host ended the meeting (SEC-08)"
+            ));
+        }
     }
 
     /// Without anybody who may admit nothing is confirmed: media has stopped (SEC-08).

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use incamera_meeting::frames::{DeliveredFrame, FRESH_FOR};
-use incamera_meeting::{AlarmCode, EpochKeys, Event, MeetingState, RemovalReason};
+use incamera_meeting::{AlarmCode, EpochKeys, Event, MeetingState, Presence, RemovalReason};
 use incamera_relay_proto::{ClientMessage, Lane, Request, Seq, ServerMessage};
 use incamera_types::{Context, Epoch, MemberId, Mono};
 
@@ -13,6 +13,12 @@ use crate::world::{HOST, World};
 
 /// A hostile relay is shown within this time (SEC-08, SEC-09).
 const SHOWN_WITHIN: Duration = Duration::from_secs(11);
+
+/// A member that is gone is shown as lost within this time, whatever of it the relay still delivers.
+const LOST_WITHIN: Duration = Duration::from_secs(11);
+
+/// A participant whose key was lost is heard again within this time: noticed in a second, then added again.
+const REPAIRED_WITHIN: Duration = Duration::from_secs(4);
 
 /// A stretched log is shown within this time: it begins to be late only after a while.
 const STRETCH_SHOWN_WITHIN: Duration = Duration::from_secs(35);
@@ -30,6 +36,8 @@ pub(crate) struct Invariants {
     pub(crate) hostile_entries: BTreeSet<Seq>,
     pub(crate) bad_card_shown: BTreeSet<usize>,
     pub(crate) last_commit: Option<(Mono, usize)>,
+    /// Somebody was shown another log than the rest.
+    is_forked: bool,
     expectations: Vec<Expectation>,
 }
 
@@ -56,13 +64,23 @@ struct Expectation {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shown {
     Fork,
-    Gap,
+    /// This entry is missing.
+    Gap(Seq),
     Stretch,
+    /// This member is gone.
+    Silence(MemberId),
+    /// This participant can be heard again.
+    Repair(usize),
 }
 
 impl Invariants {
     pub(crate) fn forget_expectations_of(&mut self, actor: usize) {
         self.expectations.retain(|expected| expected.actor != actor);
+    }
+
+    /// An entry that was left out has come after all: the room was being opened anew just then.
+    pub(crate) fn forget_gap(&mut self, actor: usize, seq: Seq) {
+        self.expectations.retain(|expected| expected.actor != actor || expected.what != Shown::Gap(seq));
     }
 
     /// The relay is honest again before its stretched log had to be noticed.
@@ -78,15 +96,24 @@ pub(crate) fn contains_canary(bytes: &[u8]) -> bool {
 
 impl World {
     pub(crate) fn expect_fork(&mut self, actor: usize) {
+        self.invariants.is_forked = true;
         self.expect(actor, Shown::Fork, SHOWN_WITHIN);
     }
 
-    pub(crate) fn expect_gap(&mut self, actor: usize) {
-        self.expect(actor, Shown::Gap, SHOWN_WITHIN);
+    pub(crate) fn expect_gap(&mut self, actor: usize, seq: Seq) {
+        self.expect(actor, Shown::Gap(seq), SHOWN_WITHIN);
     }
 
     pub(crate) fn expect_stretch(&mut self, actor: usize) {
         self.expect(actor, Shown::Stretch, STRETCH_SHOWN_WITHIN);
+    }
+
+    pub(crate) fn expect_silence(&mut self, actor: usize, member: MemberId) {
+        self.expect(actor, Shown::Silence(member), LOST_WITHIN);
+    }
+
+    pub(crate) fn expect_repair(&mut self, loser: usize, sender: usize) {
+        self.expect(loser, Shown::Repair(sender), REPAIRED_WITHIN);
     }
 
     fn expect(&mut self, actor: usize, what: Shown, within: Duration) {
@@ -118,15 +145,35 @@ impl World {
 
     fn check_expectations(&mut self) {
         let now = self.now.mono;
-        let late = self.invariants.expectations.iter().find(|expected| expected.by < now);
-        if let Some(Expectation { actor, what, .. }) = late {
+        let due: Vec<Expectation> =
+            self.invariants.expectations.extract_if(.., |expected| expected.by < now).collect();
+        for Expectation { actor, what, .. } in due {
             let what = match what {
+                Shown::Silence(member) if !self.shows_as_present(actor, member) => continue,
+                Shown::Silence(_) => "that a member is gone (SEC-08)",
+                Shown::Repair(sender) if self.hears_if_it_can(actor, sender) => continue,
+                Shown::Repair(_) => "media of somebody whose key was lost",
                 Shown::Fork => "a forked log (SEC-09)",
-                Shown::Gap => "a gap in the log (SEC-08)",
+                Shown::Gap(_) => "a gap in the log (SEC-08)",
                 Shown::Stretch => "a relay that stretches time (SEC-08)",
             };
             self.broken(format!("participant {actor} was not shown {what}"));
         }
+    }
+
+    fn hears_if_it_can(&self, loser: usize, sender: usize) -> bool {
+        let since = self.now.mono.minus(REPAIRED_WITHIN);
+        let lately = self.now.mono.minus(Duration::from_millis(1_500));
+        let are_well = [loser, sender, HOST].iter().all(|at| self.actors[*at].is_well_since(since));
+        let can = are_well && self.actors[loser].media_flows && self.actors[sender].media_flows;
+        !can || self.actors[loser].heard.get(&sender).is_some_and(|at| *at >= lately)
+    }
+
+    fn shows_as_present(&self, actor: usize, member: MemberId) -> bool {
+        let client = &self.actors[actor];
+        let mut members = client.machine.members();
+        client.is_well_since(self.now.mono.minus(LOST_WITHIN))
+            && members.any(|view| view.member == member && view.presence == Presence::Here)
     }
 
     /// Keys that a machine gives to its frame threads: one group per epoch, the same for all.
@@ -147,7 +194,7 @@ impl World {
     /// SEC-17, SEC-05: no (key, nonce) twice, and never a key that somebody removed still has.
     pub(crate) fn check_seal(&mut self, actor: usize, name: FrameName, seal: Seal) {
         let client = &self.actors[actor];
-        if !client.media_flows {
+        if !client.media_flows && !client.is_modified {
             return self
                 .broken(format_args!("participant {actor} sealed although media is stopped (SEC-08)"));
         }
@@ -190,7 +237,7 @@ impl World {
         } else if client.held.contains(&frame.member) {
             Some("opened a frame of a member that is held (SEC-08)")
         } else if client.life == Life::Running
-            && client.heard.contains_key(&sender)
+            && client.heard_members.contains(&frame.member)
             && age > FRESH_FOR + Duration::from_secs(1)
         {
             Some("opened a stale frame (SEC-18)")
@@ -205,13 +252,15 @@ impl World {
         let client = &mut self.actors[actor];
         client.opened.insert(name);
         client.heard.insert(sender, now);
+        client.heard_members.insert(frame.member);
     }
 
     /// SEC-05: nothing sealed later than the deadline at which the last member without news stops.
     fn check_lockout(&mut self, actor: usize, name: FrameName) {
         let Some(removed_at) = self.actors[actor].removed_at else { return };
         let bound = removed_at.plus(self.setup.media_stops_after + SHOWN_WITHIN);
-        let sealed_at = self.invariants.seals.get(&name).map(|seal| seal.at);
+        let honest = |seal: &&Seal| !self.actors[seal.actor].is_modified;
+        let sealed_at = self.invariants.seals.get(&name).filter(honest).map(|seal| seal.at);
         self.counts.add("frame before the switch opened by a removed member");
         if sealed_at.is_some_and(|at| at > bound) {
             self.broken(format_args!("removed participant {actor} still opens media (SEC-05)"));
@@ -272,16 +321,14 @@ impl World {
                 }
                 self.check_old_message(actor);
             }
+            Event::Alarm { code: AlarmCode::ForkLog, .. } if !self.invariants.is_forked => {
+                self.broken(format_args!("participant {actor} was shown a fork that is none (SEC-09)"));
+            }
             Event::Alarm { code, .. } => self.shown(actor, *code),
             Event::LinkDegraded { .. } | Event::MediaStopped { .. } => {
                 let stretched =
                     |expected: &Expectation| expected.actor == actor && expected.what == Shown::Stretch;
                 self.invariants.expectations.retain(|expected| !stretched(expected));
-            }
-            // Log heads are compared within an epoch: a commit right after a forked entry leaves nothing to compare.
-            Event::EpochChanged { .. } => {
-                let forked = |expected: &Expectation| expected.actor == actor && expected.what == Shown::Fork;
-                self.invariants.expectations.retain(|expected| !forked(expected));
             }
             Event::Stopped { .. } => self.invariants.forget_expectations_of(actor),
             _ => {}
@@ -292,8 +339,8 @@ impl World {
         self.invariants.expectations.retain(|expected| {
             let fits = match expected.what {
                 Shown::Fork => code == AlarmCode::ForkLog,
-                Shown::Gap => code == AlarmCode::LogGap,
-                Shown::Stretch => false,
+                Shown::Gap(_) => code == AlarmCode::LogGap,
+                Shown::Stretch | Shown::Silence(_) | Shown::Repair(_) => false,
             };
             !(fits && expected.actor == actor)
         });

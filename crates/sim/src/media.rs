@@ -75,8 +75,12 @@ impl World {
         client.receiver.handle_frame(self.now, track, FrameBuf::from_slice(bytes));
         self.drain_receiver(actor);
         let client = &self.actors[actor];
-        if client.removed_at.is_some() && client.opened.len() == before {
+        let is_refused = client.opened.len() == before;
+        if client.removed_at.is_some() && is_refused {
             self.counts.add("frame after removal refused");
+        }
+        if is_refused && client.is_in() && client.media_flows && !client.held.is_empty() {
+            self.counts.add("frame refused while a member is held");
         }
     }
 

@@ -13,6 +13,8 @@ pub(crate) enum Happening {
     ToRelay { connection: ConnectionId, message: ClientMessage, wire_bytes: usize },
     /// The relay's message reaches a client.
     ToClient { actor: usize, connection: ConnectionId, message: ServerMessage },
+    /// A reply that no admitter made reaches a knocker.
+    ForgedReply { actor: usize, connection: ConnectionId, message: ServerMessage },
     /// A frame reaches a client.
     Frame { actor: usize, track: MediaKind, bytes: Arc<[u8]> },
     /// A client tries to reach the relay again.
@@ -21,6 +23,8 @@ pub(crate) enum Happening {
     Mend { actor: usize },
     /// The relay is there again.
     RelayReturns,
+    /// A client whose messages the relay holds back ends without a word; what is held back goes on coming.
+    Vanish { actor: usize },
     /// A client sends media.
     Media { actor: usize },
     /// Somebody does something.

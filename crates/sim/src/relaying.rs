@@ -3,16 +3,24 @@
 use core::time::Duration;
 
 use incamera_meeting::Input;
-use incamera_relay::{ConnectionId, Origin, RelayInput, RelayOutput, SfuAccess, Transmit};
+use incamera_relay::{
+    ConnectionId, CreateRule, Origin, RelayInput, RelayLimits, RelayMachine, RelayOutput, SfuAccess, Transmit,
+};
 use incamera_relay_proto::{ClientMessage, Lane, Request, ServerMessage, SfuKind, TextSecret};
 use incamera_types::Mono;
 
 use crate::actor::Life;
-use crate::attacks::OUTSIDE_REFS;
+use crate::attacks::{OUTSIDE_REFS, REPLAYED_REFS};
 use crate::invariants::contains_canary;
 use crate::network::Happening;
 use crate::tamper::Trick;
-use crate::world::World;
+use crate::world::{HOST, World};
+
+/// How much longer than it took to send them messages take whose sender the relay holds back.
+pub(crate) const HELD_BACK: f64 = 0.8;
+
+/// Time after which a member has surely heard of all others.
+const KNOWN_AFTER: Duration = Duration::from_secs(6);
 
 /// Commits of two members within this time do not know of each other.
 const RACE: Duration = Duration::from_millis(60);
@@ -81,12 +89,25 @@ impl World {
         self.network.schedule(until, Happening::RelayReturns);
     }
 
+    /// The relay ends and begins anew at once, without its memory.
+    pub(crate) fn relay_forgets(&mut self) {
+        for actor in 0..self.actors.len() {
+            self.disconnect(actor);
+        }
+        self.relay = RelayMachine::in_memory(RelayLimits::default(), CreateRule::Anyone);
+        self.relay_was_down = Some(self.now.mono);
+        self.invariants.hostile_entries.clear();
+    }
+
     pub(crate) fn relay_returns(&mut self) {
         self.relay_down_until = None;
         self.relay_was_down = Some(self.now.mono);
     }
 
-    pub(crate) fn send_to_relay(&mut self, actor: usize, message: ClientMessage) {
+    pub(crate) fn send_to_relay(&mut self, actor: usize, mut message: ClientMessage) {
+        if let Request::ResumeKnock { replies_seen, .. } = &mut message.request {
+            *replies_seen = replies_seen.saturating_sub(self.actors[actor].forged_replies);
+        }
         let Ok(bytes) = message.encode() else {
             return self.broken("a client's message does not encode");
         };
@@ -96,9 +117,6 @@ impl World {
             if *lane == Lane::Commit {
                 self.count_race(actor);
             }
-        }
-        if let Request::Knock { blob, .. } = &message.request {
-            self.attacks.knocks.push((self.now.mono, blob.clone()));
         }
         let epoch = self.actors[actor].machine.epoch();
         if self.attacks.captures(actor, &message.request, epoch) {
@@ -123,8 +141,37 @@ impl World {
 
     /// When what a client sends now reaches the relay.
     pub(crate) fn up_arrival(&mut self, actor: usize) -> Mono {
+        let mut delay = self.relay_delay();
+        if let Some(Trick::HoldBack { since }) = self.actors[actor].trick {
+            delay += self.now.mono.since(since).mul_f64(HELD_BACK);
+        }
+        in_order(&mut self.actors[actor].up_arrives, self.now.mono.plus(delay))
+    }
+
+    /// When what the relay sends now reaches a client.
+    pub(crate) fn down_arrival(&mut self, actor: usize) -> Mono {
         let at = self.now.mono.plus(self.relay_delay());
-        in_order(&mut self.actors[actor].up_arrives, at)
+        in_order(&mut self.actors[actor].down_arrives, at)
+    }
+
+    /// A member whose messages are held back crashes: the relay keeps its connection and what is left to come.
+    pub(crate) fn vanish(&mut self, actor: usize) {
+        let client = &self.actors[actor];
+        let Some(Trick::HoldBack { since }) = client.trick else { return };
+        let is_held_back = client.connected.is_some_and(|at| at < since);
+        let (Some(member), true, true) = (client.machine.own_member(), is_held_back, client.is_in()) else {
+            return;
+        };
+        self.counts.add("crash while held back");
+        self.note(actor, "crashes while the relay holds back what it sent");
+        self.actors[actor].life = Life::Crashed;
+        for other in 0..self.actors.len() {
+            // Whoever came later has never heard of its clock before.
+            let knew_it = self.actors[other].in_since.is_some_and(|at| at.plus(KNOWN_AFTER) < since);
+            if knew_it && self.actors[other].is_well_since(since) {
+                self.expect_silence(other, member);
+            }
+        }
     }
 
     fn relay_delay(&mut self) -> Duration {
@@ -185,7 +232,9 @@ impl World {
             return self.broken("plaintext in a message of the relay (SEC-12)");
         }
         if is_for_outsiders(&message) {
-            if let ServerMessage::Appended { seq, .. } = message {
+            if let ServerMessage::Appended { in_reply_to, seq } = message
+                && in_reply_to.0 < REPLAYED_REFS
+            {
                 self.invariants.hostile_entries.insert(seq);
             }
             return;
@@ -204,16 +253,21 @@ impl World {
         if self.actors[actor].connection != Some(connection) || self.actors[actor].life != Life::Running {
             return;
         }
+        let message = self.renumbered(actor, message);
         for message in self.tampered(actor, message) {
             let before = self.actors[actor].machine.epoch();
             let entry = match &message {
                 ServerMessage::Entry { seq, lane, blob } => Some((*seq, *lane, blob.clone())),
                 _ => None,
             };
-            if let Some((_, lane, blob)) = &entry {
+            if let Some((seq, lane, blob)) = &entry {
+                self.invariants.forget_gap(actor, *seq);
                 self.actors[actor].entries_on_connection += 1;
                 self.actors[actor].entries_in_all += 1;
                 self.attacks.deliver(*lane, blob);
+            }
+            if let (HOST, ServerMessage::Knocked { blob, .. }) = (actor, &message) {
+                self.attacks.knocks.push((self.now.mono, blob.clone()));
             }
             self.feed(actor, Input::Relay(message));
             if let Some((seq, lane, _)) = entry {

@@ -1,6 +1,7 @@
 //! The safeguards that a run can be made without.
 
 use incamera_group::Safeguards as GroupSafeguards;
+use incamera_meeting::frames::FrameReceiver;
 use incamera_meeting::{MeetingMachine, Safeguards as MeetingSafeguards};
 
 /// A safeguard to switch off in every participant.
@@ -28,7 +29,7 @@ macro_rules! rules {
 
 rules! {
     meeting: skip_card_check skip_nonce_echo skip_liveness skip_fork_detection skip_knock_check skip_log_order
-        skip_rotation skip_freshness;
+        skip_rotation skip_freshness skip_frame_freshness skip_frame_hold;
     group: filter authority first_valid_wins welcome_signer rules_chain confirmation past_epoch_erasure
         own_echo_bytes path_leaf commit_spacing;
 }
@@ -46,12 +47,13 @@ impl Rule {
         RULES.iter().copied().find(|rule| rule.name == name)
     }
 
-    pub(crate) fn switch_off(self, machine: &mut MeetingMachine) {
+    pub(crate) fn switch_off(self, machine: &mut MeetingMachine, receiver: &mut FrameReceiver) {
         match self.switch {
             Switch::Meeting(change) => {
                 let mut safeguards = MeetingSafeguards::default();
                 change(&mut safeguards);
                 machine.set_safeguards(safeguards);
+                receiver.set_safeguards(safeguards);
             }
             Switch::Group(change) => {
                 let mut safeguards = GroupSafeguards::default();

@@ -40,7 +40,7 @@ impl Setup {
             people,
             media_stops_after,
             removed_after: media_stops_after + Duration::from_secs(8 + chance.below(8)),
-            busy_for: Duration::from_secs(35 + chance.below(25)),
+            busy_for: Duration::from_secs(55 + chance.below(40)),
             relay_delay: (relay_from, relay_from + 1 + chance.below(80)),
             sfu_delay: (sfu_from, sfu_from + 1 + chance.below(90)),
             loss: chance.below(80),

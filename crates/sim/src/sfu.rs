@@ -55,6 +55,13 @@ impl World {
                 self.counts.add("frame lost");
                 continue;
             }
+            if self.is_busy && self.sfu.chance.happens(5) {
+                self.counts.add("frame withheld and sent late");
+                let late = self.sfu.chance.millis(4_500, 8_000);
+                let frame = Happening::Frame { actor, track, bytes: Arc::clone(&bytes) };
+                self.network.schedule(self.now.mono.plus(late), frame);
+                continue;
+            }
             self.forward_to(actor, track, &bytes);
             if self.is_busy && self.sfu.chance.happens(self.setup.duplicates) {
                 self.counts.add("frame repeated");

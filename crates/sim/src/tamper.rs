@@ -18,6 +18,8 @@ pub(crate) enum Trick {
     Withhold { until: Mono },
     /// Entries come later and later from then on.
     Stretch { since: Mono },
+    /// What the client sends comes later and later from then on.
+    HoldBack { since: Mono },
     /// The card is not the one that was signed.
     AlterCard,
 }
@@ -26,11 +28,10 @@ impl World {
     /// The messages that really go to `actor` instead of `message`.
     pub(crate) fn tampered(&mut self, actor: usize, message: ServerMessage) -> Vec<ServerMessage> {
         let Some(trick) = self.actors[actor].trick else { return vec![message] };
-        let is_application = matches!(message, ServerMessage::Entry { lane: Lane::Application, .. });
         match (trick, message) {
-            (Trick::LeaveOut, _) if is_application => {
+            (Trick::LeaveOut, ServerMessage::Entry { seq, lane: Lane::Application, .. }) => {
                 self.played(actor, "relay entry left out");
-                self.expect_gap(actor);
+                self.expect_gap(actor, seq);
                 Vec::new()
             }
             (Trick::Repeat, entry @ ServerMessage::Entry { .. }) => {
@@ -54,6 +55,17 @@ impl World {
                 vec![ServerMessage::Card { in_reply_to, card }]
             }
             (_, message) => vec![message],
+        }
+    }
+
+    /// Numbers the replies to a knock anew where forged ones came first.
+    pub(crate) fn renumbered(&self, actor: usize, message: ServerMessage) -> ServerMessage {
+        match message {
+            ServerMessage::Replied { number, standing, blob } => {
+                let number = number.saturating_add(self.actors[actor].forged_replies);
+                ServerMessage::Replied { number, standing, blob }
+            }
+            other => other,
         }
     }
 

@@ -17,6 +17,7 @@ use crate::chance::Chance;
 use crate::counts::EventCounts;
 use crate::invariants::Invariants;
 use crate::network::{Happening, Network};
+use crate::recording::Recording;
 use crate::sabotage::Rule;
 use crate::setup::Setup;
 use crate::sfu::Sfu;
@@ -47,7 +48,10 @@ pub(crate) struct World {
     pub(crate) invariants: Invariants,
     pub(crate) counts: EventCounts,
     pub(crate) trace: Vec<String>,
+    pub(crate) recording: Recording,
     pub(crate) is_busy: bool,
+    /// The host has ended the meeting.
+    pub(crate) is_ended: bool,
     steps_at_once: u32,
 }
 
@@ -84,7 +88,9 @@ impl World {
             invariants: Invariants::default(),
             counts: EventCounts::default(),
             trace: Vec::new(),
+            recording: Recording::default(),
             is_busy: true,
+            is_ended: false,
             steps_at_once: 0,
         };
         world.enter(name, machine);
@@ -100,11 +106,13 @@ impl World {
         Ok(self.enter(name, machine))
     }
 
-    fn enter(&mut self, name: String, mut machine: MeetingMachine) -> usize {
+    fn enter(&mut self, name: String, machine: MeetingMachine) -> usize {
+        let mut client = Actor::new(name, machine);
         if let Some(rule) = self.rule {
-            rule.switch_off(&mut machine);
+            rule.switch_off(&mut client.machine, &mut client.receiver);
         }
-        self.actors.push(Actor::new(name, machine));
+        client.is_modified = !self.actors.is_empty() && self.chance.happens(120);
+        self.actors.push(client);
         let actor = self.actors.len() - 1;
         self.note(actor, "appears");
         self.network.schedule(self.now.mono, Happening::Reconnect { actor });
@@ -167,6 +175,14 @@ impl World {
             Happening::ToClient { actor, connection, message } => {
                 self.reach_client(actor, connection, message);
             }
+            Happening::ForgedReply { actor, connection, message } => {
+                if self.actors[actor].connection == Some(connection)
+                    && self.actors[actor].life == Life::Running
+                {
+                    self.reach_with_forged_reply(actor, message);
+                }
+            }
+            Happening::Vanish { actor } => self.vanish(actor),
             Happening::Frame { actor, track, bytes } => self.receive_frame(actor, track, &bytes),
             Happening::Reconnect { actor } => self.connect(actor),
             Happening::Mend { actor } => self.mend(actor),
@@ -221,7 +237,9 @@ impl World {
                 }
                 Output::StopMedia { .. } => {
                     client.media_flows = false;
-                    client.sealer.stop();
+                    if !client.is_modified {
+                        client.sealer.stop();
+                    }
                     client.receiver.stop();
                 }
                 Output::UseTicket(_) | Output::ForceKeyFrames => {}
@@ -231,12 +249,21 @@ impl World {
     }
 
     fn told(&mut self, actor: usize, event: &Event) {
+        self.recording.told(self.now.mono, actor, event);
         self.check_event(actor, event);
         self.count_event(actor, event);
         match event {
-            Event::Knocked { knock, .. } => self.actors[actor].knocks.push(*knock),
+            Event::Knocked { knock, name } => {
+                self.actors[actor].knocks.push(*knock);
+                if actor == HOST && self.is_busy && self.chance.happens(120) {
+                    self.forge_welcome(*knock, name.reveal());
+                }
+            }
             Event::KnockEnded { knock } | Event::Admitted { knock } => {
                 self.actors[actor].knocks.retain(|known| known != knock);
+            }
+            Event::StateChanged { state: MeetingState::InMeeting } => {
+                self.actors[actor].in_since = Some(self.now.mono);
             }
             Event::Stopped { why } => self.over(actor, *why),
             _ => {}
@@ -284,8 +311,9 @@ impl World {
 
     /// Writes a line of the trace.
     pub(crate) fn note(&mut self, actor: usize, what: impl Display) {
-        let seconds = self.now.mono.as_micros() as f64 / 1e6;
+        let (seconds, what) = (self.now.mono.as_micros() as f64 / 1e6, what.to_string());
         self.trace.push(format!("{seconds:11.6} {actor:2} {what}"));
+        self.recording.happened(self.now.mono, actor, what);
     }
 
     /// Ends the run: an invariant does not hold.

@@ -1,9 +1,12 @@
 //! Simulated meetings from the command line: many seeds, one seed in full, or runs without a safeguard.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use incamera_meeting::Record;
 use incamera_sim::{Campaign, Failure, Outcome, Rule, sabotage_all, simulate};
 use serde_json::json;
 
@@ -22,6 +25,9 @@ struct Arguments {
     /// Runs one seed and prints everything that happened in it.
     #[arg(long, conflicts_with = "seeds")]
     seed: Option<u64>,
+    /// Writes what happened in the one seed to this file, for `incamera-cli replay`.
+    #[arg(long, value_name = "FILE", requires = "seed")]
+    record: Option<PathBuf>,
     /// Switches one safeguard off in every participant; exit status 1 when that is caught. `all` tries each and
     /// succeeds when all are caught, `list` names them.
     #[arg(long)]
@@ -50,7 +56,7 @@ fn main() -> io::Result<ExitCode> {
         },
     };
     if let Some(seed) = arguments.seed {
-        return show(&mut out, seed, rule, arguments.json);
+        return show(&mut out, seed, rule, &arguments);
     }
     let seeds = arguments.seeds.unwrap_or(if rule.is_some() { SABOTAGE_SEEDS } else { 100 });
     let campaign = Campaign { first_seed: arguments.first_seed, seeds, rule };
@@ -63,14 +69,32 @@ fn main() -> io::Result<ExitCode> {
     report(&mut out, &outcome, rule, arguments.json)
 }
 
-fn show(out: &mut impl Write, seed: u64, rule: Option<Rule>, as_json: bool) -> io::Result<ExitCode> {
+/// Writes a recording; under its name there is a complete one or none.
+fn record(file: &Path, records: &[Record]) -> io::Result<()> {
+    let part = file.with_added_extension("part");
+    let mut out = BufWriter::new(File::create(&part)?);
+    for record in records {
+        serde_json::to_writer(&mut out, record)?;
+        out.write_all(b"\n")?;
+    }
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    std::fs::rename(part, file)
+}
+
+fn show(out: &mut impl Write, seed: u64, rule: Option<Rule>, arguments: &Arguments) -> io::Result<ExitCode> {
     let report = simulate(seed, rule);
+    if let Some(file) = &arguments.record
+        && let Err(why) = record(file, &report.records)
+    {
+        writeln!(io::stderr(), "sim: {} cannot be written: {why}", file.display())?;
+        return Ok(ExitCode::from(2));
+    }
     report.trace.iter().try_for_each(|line| writeln!(out, "{line}"))?;
     let failures: Vec<Failure> = report.broken.map(|what| Failure { seed, what }).into_iter().collect();
     for failure in &failures {
         writeln!(out, "FAILED {}", failure.what)?;
     }
-    if as_json {
+    if arguments.json {
         let events: serde_json::Map<_, _> =
             report.counts.iter().map(|(kind, count)| (kind.to_owned(), json!(count))).collect();
         let failures: Vec<_> = failures.iter().map(as_object).collect();
