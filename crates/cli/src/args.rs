@@ -42,6 +42,19 @@ pub(crate) enum Command {
     Lock(Lock),
     /// Show the participants and who waits
     Show(Which),
+    /// Show a recorded simulated meeting again, and how it ended for each participant
+    Replay(Replay),
+}
+
+/// `replay`
+#[derive(Args)]
+pub(crate) struct Replay {
+    /// The recording, made by `sim --seed N --record FILE`
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Print the records as they are, one JSON object a line, and a summary as the last
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `host`

@@ -9,6 +9,7 @@ mod exit;
 mod interrupt;
 mod output;
 mod part;
+mod replay;
 mod run;
 mod sources;
 mod takes;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Arguments, Command, Decision, Which};
+use args::{Arguments, Command, Decision, Replay, Which};
 use control::{Answer, Request};
 use exit::Exit;
 
@@ -50,6 +51,10 @@ async fn dispatch(command: Command) -> Exit {
         Command::Remove(Decision { who, meeting }) => ask(meeting, Request::Remove { who }).await,
         Command::Lock(lock) => {
             ask(lock.meeting, if lock.off { Request::Unlock } else { Request::Lock }).await
+        }
+        Command::Replay(Replay { file, json }) => {
+            let style = if json { output::Style::Json } else { output::Style::Sentences };
+            replay::replay(&file, style)
         }
         Command::Show(meeting) => ask(meeting, Request::Show).await,
     }

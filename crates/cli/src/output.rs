@@ -97,7 +97,7 @@ fn sentence(event: &Event, names: &Names) -> Option<String> {
     }
 }
 
-fn meeting_sentence(event: &MeetingEvent, names: &Names) -> Option<String> {
+pub(crate) fn meeting_sentence(event: &MeetingEvent, names: &Names) -> Option<String> {
     let name = |member: &MemberId| names.get(member).map_or_else(|| member.to_string(), String::clone);
     Some(match event {
         MeetingEvent::StateChanged { state } => match state {
