@@ -148,6 +148,10 @@ pub(crate) struct TakePart {
     /// Address of this computer to use for media, such as 127.0.0.1; without it: what the SFU is reached by
     #[arg(long, value_name = "IP", value_parser = own_address)]
     pub(crate) bind: Option<IpAddr>,
+    /// Send and receive media through the TURN server of the meeting's relay alone: the SFU does not learn the
+    /// address of this computer
+    #[arg(long)]
+    pub(crate) turn_only: bool,
 }
 
 /// `admit`, `deny`, `remove`

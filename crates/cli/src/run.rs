@@ -8,8 +8,8 @@ use std::time::Duration;
 use incamera_client::devices::{AudioSink, AudioSource, DeviceError, VideoSource};
 use incamera_client::meeting::{LobbyMode, MeetingError};
 use incamera_client::{
-    Begin, Blame, ClientError, DisplayName, EventStream, Fault as _, HostOptions, Invite, JoinOptions,
-    MediaOptions, Meeting, Problem, RelayPlace,
+    Begin, Blame, ClientError, DisplayName, EventStream, Fault as _, HostOptions, IcePolicy, Invite,
+    JoinOptions, MediaOptions, Meeting, Problem, RelayPlace,
 };
 use tokio::sync::mpsc;
 
@@ -188,6 +188,7 @@ fn media(take_part: &TakePart, sources: Sources) -> Result<MediaOptions, Refusal
         reception: keep.map(create).transpose()?.map(|takes| Box::new(takes) as _),
         begin: begin(take_part),
         bind: take_part.bind,
+        ice_policy: if take_part.turn_only { IcePolicy::RelayOnly } else { IcePolicy::All },
     })
 }
 

@@ -86,7 +86,8 @@ impl MeetingDriver {
         statistics.set_missed_tick_behavior(MissedTickBehavior::Skip);
         self.drain();
         while !self.is_over {
-            let deadline = self.machine.next_deadline().unwrap_or(Mono::from_micros(u64::MAX));
+            let deadlines = self.machine.next_deadline().into_iter().chain(self.publishing.next_key_frame());
+            let deadline = deadlines.min().unwrap_or(Mono::from_micros(u64::MAX));
             let sleep = deadline.since(clock::now().mono).min(LONGEST_SLEEP);
             tokio::select! {
                 event = self.relay_events.recv() => match event {
@@ -101,7 +102,10 @@ impl MeetingDriver {
                 },
                 Some(report) = self.reports.recv() => self.report(report),
                 _ = statistics.tick() => self.every_second(),
-                () = sleep_until(Instant::now() + sleep) => self.input(Input::Tick),
+                () = sleep_until(Instant::now() + sleep) => {
+                    self.publishing.make_key_frames(clock::now().mono);
+                    self.input(Input::Tick);
+                }
             }
         }
         self.shut_down().await;
@@ -145,7 +149,7 @@ impl MeetingDriver {
             Output::UseTicket(ticket) => self.use_ticket(&ticket),
             Output::StartMedia => self.flow(Flow::Open),
             Output::StopMedia { .. } => self.flow(Flow::Stopped),
-            Output::ForceKeyFrames => self.publishing.force_key_frames(),
+            Output::ForceKeyFrames => self.publishing.force_key_frames(clock::now().mono),
             Output::Event(event) => self.meeting_event(event),
         }
     }
@@ -266,7 +270,10 @@ impl MeetingDriver {
                 self.people.available(available);
                 self.update_subscriptions();
             }
-            SfuEvent::Reception { stream, lost, .. } => self.people.lost_packets(stream.as_ref(), lost),
+            SfuEvent::Reception { stream, late, lost, .. } => {
+                self.people
+                    .packets(stream.as_ref(), people::PacketCounts { late: late.into(), lost: lost.into() });
+            }
             other => self.connection_event(other),
         }
     }

@@ -39,6 +39,7 @@ pub use incamera_identity::DisplayName;
 pub use incamera_media as media;
 /// The meeting's own commands, events and codes.
 pub use incamera_meeting as meeting;
+pub use incamera_transport::IcePolicy;
 pub use incamera_types::{Blame, Fault, Invite, InviteError, MemberId, Mono, Pii, RelayAddress, Retry};
 
 pub use command::{Command, PictureWant};

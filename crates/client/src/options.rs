@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use incamera_devices::{AudioSink, AudioSource, VideoSource};
 use incamera_identity::DisplayName;
+use incamera_transport::IcePolicy;
 use incamera_types::{Invite, RelayAddress};
 
 use crate::reception::Reception;
@@ -159,6 +160,8 @@ pub struct MediaOptions {
     pub begin: Begin,
     /// Local address for media; `None` chooses by the server's address.
     pub bind: Option<IpAddr>,
+    /// Which of our addresses the SFU may learn.
+    pub ice_policy: IcePolicy,
 }
 
 #[cfg(test)]

@@ -153,6 +153,7 @@ fn start(
             relay_trust: trust,
             cleartext: Cleartext::Anywhere,
             bind: media.bind,
+            ice_policy: media.ice_policy,
             #[cfg(feature = "danger-sabotage")]
             candidates: crate::sabotage::candidates_from_environment(),
             ..SfuSettings::default()

@@ -25,6 +25,8 @@ pub struct SentStatistics {
     pub audio_frames: u64,
     /// Frames that the transport had no room for or that had no key.
     pub dropped: u64,
+    /// RTP packets sent again because they had not arrived.
+    pub resent_packets: u64,
     /// Sealed bytes per second, in kbit/s, over the last second.
     pub kbps: f64,
     /// What the network is thought to carry, in kbit/s; 0 when not known.
@@ -58,6 +60,8 @@ pub struct ReceivedStatistics {
     pub concealed_ms: u64,
     /// How loud the last block was, in dBov (−127 is silence).
     pub level_dbov: i8,
+    /// RTP packets that came after a later one: sent again, or overtaken.
+    pub late_packets: u64,
     /// RTP packets that never came.
     pub lost_packets: u64,
     /// Frames that did not open: key unknown, check failed, or not of the format.

@@ -120,7 +120,8 @@ impl Default for SfuSettings {
             candidates: Candidates::Offered,
             slots: 9,
             start_bandwidth_bps: 1_000_000,
-            silence_limit: Duration::from_millis(1_500),
+            // Noticed within 2 s, the granularity of the check (ICE_KEEPALIVE) and a busy machine included.
+            silence_limit: Duration::from_millis(1_250),
         }
     }
 }

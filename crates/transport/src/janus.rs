@@ -5,16 +5,17 @@ mod messages;
 mod room;
 mod socket;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use incamera_relay_proto::Ticket;
 use incamera_sframe::SealedFrame;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::outbox::{Outbox, outbox};
+use crate::shared::Shared;
 use crate::sink::Sink;
 use crate::supervise::FirstResult;
 use crate::{
@@ -28,22 +29,6 @@ const CLOSE_LIMIT: Duration = Duration::from_millis(1_000);
 
 /// Commands that may wait for the driver.
 const COMMAND_QUEUE: usize = 16;
-
-/// What the driver and its handle share.
-struct Shared {
-    settings: SfuSettings,
-    sink: Sink,
-    clock: Clock,
-    ticket: RwLock<Ticket>,
-    /// Counts tickets: whoever waits for a change looks at it.
-    changes: watch::Sender<u64>,
-}
-
-impl Shared {
-    fn ticket(&self) -> Ticket {
-        self.ticket.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
 
 /// What the driver is told.
 enum Command {
@@ -76,8 +61,7 @@ impl JanusSfu {
             return Err(SfuError::Address("no room in the ticket"));
         }
         let (outbox, outgoing) = outbox(Arc::clone(&sink.counters));
-        let (changes, _) = watch::channel(0);
-        let shared = Arc::new(Shared { settings, sink, clock, ticket: RwLock::new(ticket), changes });
+        let shared = Shared::new(ticket, settings, sink, clock);
         let (commands, receiver) = mpsc::channel(COMMAND_QUEUE);
         tokio::spawn(JanusDriver::new(Arc::clone(&shared), receiver, outgoing).run());
         Ok(Self { shared, outbox, commands, subscribing: tokio::sync::Mutex::new(()) })
@@ -118,8 +102,7 @@ impl Sfu for JanusSfu {
     }
 
     fn renew(&self, ticket: Ticket) {
-        *self.shared.ticket.write().unwrap_or_else(PoisonError::into_inner) = ticket;
-        self.shared.changes.send_modify(|count| *count += 1);
+        self.shared.renew(ticket);
     }
 
     fn restart(&self) {

@@ -26,6 +26,7 @@ mod peer;
 mod random;
 mod relay;
 mod sfu;
+mod shared;
 mod sink;
 mod socket;
 mod supervise;

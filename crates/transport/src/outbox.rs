@@ -9,8 +9,8 @@ use incamera_sframe::SealedFrame;
 use incamera_types::{Context, MediaKind};
 use tokio::sync::mpsc;
 
+use crate::SendOutcome;
 use crate::sink::Counters;
-use crate::{PublishPlan, SendOutcome};
 
 /// Audio frames that may wait: 0.6 s.
 const AUDIO_QUEUE: usize = 32;
@@ -94,12 +94,10 @@ impl Outbox {
 }
 
 impl Outgoing {
-    /// Begins to take frames for `plan`; what waited before is forgotten.
-    pub(crate) fn open(&mut self, plan: &PublishPlan) {
+    /// Begins to take frames of these contexts; what waited before is forgotten.
+    pub(crate) fn open(&mut self, contexts: Vec<Context>) {
         self.drain();
-        let audio = plan.audio.iter().map(|audio| audio.context);
-        let video = plan.video.iter().flat_map(|video| &video.layers).map(|layer| layer.context);
-        self.carry(audio.chain(video).collect());
+        self.carry(contexts);
     }
 
     /// Takes no more frames.

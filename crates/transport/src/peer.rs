@@ -13,6 +13,7 @@ mod player;
 mod publication;
 mod receive;
 mod reports;
+mod retransmit;
 mod rtx;
 mod send_track;
 
@@ -31,9 +32,10 @@ use webrtc::peer_connection::{
 use incamera_relay_proto::IceServer;
 
 use crate::access::is_loopback;
+use crate::sink::Counters;
 use crate::ticket;
 use crate::{Candidates, Direction, IcePolicy, SfuError, SfuSettings};
-pub(crate) use description::{MAX_DESCRIPTION, media_lines};
+pub(crate) use description::{MAX_DESCRIPTION, media_lines, takes_layers};
 pub(crate) use engine::Retransmission;
 use feedback::Feedback;
 pub(crate) use player::{Player, PlayerHandle};
@@ -57,6 +59,8 @@ pub(crate) struct PeerPlan {
     pub(crate) server_host: String,
     pub(crate) ice_servers: Vec<IceServer>,
     pub(crate) retransmission: Retransmission,
+    /// What the connection is doing is counted here.
+    pub(crate) counters: Arc<Counters>,
 }
 
 /// What happens to a connection.

@@ -268,6 +268,8 @@ pub enum SfuEvent {
         kind: MediaKind,
         /// Packets that arrived, retransmitted ones included.
         received: u32,
+        /// Of those, packets that came after a later one: sent again, or overtaken.
+        late: u32,
         /// Packets that never came.
         lost: u32,
         /// Frames given up as incomplete.
@@ -284,12 +286,16 @@ pub struct SfuStatistics {
     pub frames_dropped: u64,
     /// Packets handed to the network, retransmissions left out.
     pub packets_sent: u64,
+    /// Packets sent again because they had not arrived.
+    pub packets_resent: u64,
     /// Complete frames received.
     pub frames_received: u64,
     /// Complete frames that nobody took from the event queue in time.
     pub frames_overflowed: u64,
     /// Frames given up because packets were missing.
     pub frames_incomplete: u64,
+    /// Packets that came after a later one: sent again, or overtaken.
+    pub packets_late: u64,
     /// Packets that never came.
     pub packets_lost: u64,
     /// Key frames asked for from senders.

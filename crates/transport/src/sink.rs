@@ -16,9 +16,11 @@ pub(crate) struct Counters {
     pub(crate) frames_sent: AtomicU64,
     pub(crate) frames_dropped: AtomicU64,
     pub(crate) packets_sent: AtomicU64,
+    pub(crate) packets_resent: AtomicU64,
     pub(crate) frames_received: AtomicU64,
     pub(crate) frames_overflowed: AtomicU64,
     pub(crate) frames_incomplete: AtomicU64,
+    pub(crate) packets_late: AtomicU64,
     pub(crate) packets_lost: AtomicU64,
     pub(crate) key_frames_asked: AtomicU64,
 }
@@ -29,9 +31,11 @@ impl Counters {
             frames_sent: self.frames_sent.load(Relaxed),
             frames_dropped: self.frames_dropped.load(Relaxed),
             packets_sent: self.packets_sent.load(Relaxed),
+            packets_resent: self.packets_resent.load(Relaxed),
             frames_received: self.frames_received.load(Relaxed),
             frames_overflowed: self.frames_overflowed.load(Relaxed),
             frames_incomplete: self.frames_incomplete.load(Relaxed),
+            packets_late: self.packets_late.load(Relaxed),
             packets_lost: self.packets_lost.load(Relaxed),
             key_frames_asked: self.key_frames_asked.load(Relaxed),
         }

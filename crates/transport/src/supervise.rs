@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use incamera_types::{Fault, Retry};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::backoff::Backoff;
 use crate::sink::Sink;
@@ -23,6 +23,14 @@ pub(crate) enum Next {
     Pause(Duration),
     /// Trying again is useless until something changes: a new ticket, a restart, another plan.
     WaitForChange,
+}
+
+/// Sleeps, or for ever.
+pub(crate) async fn pause_or_never(pause: Option<Duration>) {
+    match pause {
+        Some(pause) => sleep(pause).await,
+        None => core::future::pending().await,
+    }
 }
 
 /// Watches one direction.
@@ -65,6 +73,8 @@ impl Supervisor {
     /// An attempt failed.
     pub(crate) async fn failed(&mut self, error: SfuError) -> Next {
         let next = match error.retry() {
+            // It worked before: a server that restarts, or that still holds our old session, refuses for a while.
+            Retry::Never if self.lost_at.is_some() => Next::Pause(self.backoff.next_pause(random::u16())),
             Retry::Never => Next::WaitForChange,
             Retry::Automatic => Next::Pause(self.backoff.next_pause(random::u16())),
             Retry::After(wish) => {

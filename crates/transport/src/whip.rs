@@ -9,16 +9,17 @@ mod slot_table;
 mod slots;
 mod streams;
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use incamera_relay_proto::Ticket;
 use incamera_sframe::SealedFrame;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::outbox::{Outbox, outbox};
+use crate::shared::Shared;
 use crate::sink::Sink;
 use crate::supervise::FirstResult;
 use crate::ticket::{self, PlayEndpoint};
@@ -36,26 +37,6 @@ const CLOSE_LIMIT: Duration = Duration::from_millis(1_000);
 
 /// Commands that may wait for a driver.
 const COMMAND_QUEUE: usize = 16;
-
-/// What all drivers of one SFU share.
-pub(crate) struct Shared {
-    pub(crate) settings: SfuSettings,
-    pub(crate) sink: Sink,
-    pub(crate) clock: Clock,
-    ticket: RwLock<Ticket>,
-    /// Counts tickets and restarts: whoever waits for a change looks at it.
-    changes: watch::Sender<u64>,
-}
-
-impl Shared {
-    pub(crate) fn ticket(&self) -> Ticket {
-        self.ticket.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
-    }
-}
 
 /// What the publishing driver is told.
 pub(crate) enum PublishCommand {
@@ -96,8 +77,7 @@ impl WhipSfu {
         let endpoint = ticket::play_endpoint(&ticket, &settings)?;
         let slots = settings.slots;
         let (outbox, outgoing) = outbox(Arc::clone(&sink.counters));
-        let (changes, _) = watch::channel(0);
-        let shared = Arc::new(Shared { settings, sink, clock, ticket: RwLock::new(ticket), changes });
+        let shared = Shared::new(ticket, settings, sink, clock);
         let (publish, publish_commands) = mpsc::channel(COMMAND_QUEUE);
         tokio::spawn(PublishDriver::new(Arc::clone(&shared), publish_commands, outgoing).run());
         let (play, play_commands) = mpsc::channel(COMMAND_QUEUE);
@@ -113,10 +93,6 @@ impl WhipSfu {
         };
         let subscribing = tokio::sync::Mutex::new(());
         Ok(Self { shared, outbox, publish, play, subscription, subscribing, closing: Mutex::new(false) })
-    }
-
-    fn changed(&self) {
-        self.shared.changes.send_modify(|count| *count += 1);
     }
 }
 
@@ -158,12 +134,11 @@ impl Sfu for WhipSfu {
     }
 
     fn renew(&self, ticket: Ticket) {
-        *self.shared.ticket.write().unwrap_or_else(PoisonError::into_inner) = ticket;
-        self.changed();
+        self.shared.renew(ticket);
     }
 
     fn restart(&self) {
-        self.changed();
+        self.shared.changed();
         drop(self.publish.try_send(PublishCommand::Restart));
         drop(self.play.try_send(PlayCommand::Restart));
     }

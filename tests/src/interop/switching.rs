@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use incamera_client::devices::{DeviceError, SilenceSource};
 use incamera_client::{
-    Begin, Command, DecodedPicture, DecodedSound, DisplayName, Invite, JoinOptions, MediaOptions,
+    Begin, Command, DecodedPicture, DecodedSound, DisplayName, IcePolicy, Invite, JoinOptions, MediaOptions,
     Meeting as JoinedMeeting, MemberId, PictureWant, Reception, Remote, SentFrame,
 };
 use tokio::runtime::Handle;
@@ -73,6 +73,7 @@ pub(super) fn run(place: &Place) -> Result<String, String> {
         reception: Some(Box::new(Watching(sees))),
         begin: Begin::AtOnce,
         bind: Some(place.bind),
+        ice_policy: IcePolicy::All,
     };
     let runtime = Handle::current();
     let joining = runtime.block_on(JoinedMeeting::join(options, media));

@@ -17,8 +17,17 @@ struct Person {
     joined: Mono,
     stream: Option<StreamId>,
     want: PictureWant,
-    lost_packets: u64,
+    packets: PacketCounts,
     heard: Heard,
+}
+
+/// RTP packets of a participant that did not come in order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct PacketCounts {
+    /// Came after a later one.
+    pub(super) late: u64,
+    /// Never came.
+    pub(super) lost: u64,
 }
 
 /// Whether media of a participant came.
@@ -64,7 +73,7 @@ impl People {
             joined: now,
             stream: None,
             want: self.default_want,
-            lost_packets: 0,
+            packets: PacketCounts::default(),
             heard: Heard::At(now),
         };
         self.people.insert(member.member, person);
@@ -109,16 +118,17 @@ impl People {
         self.people.values().find(|person| person.name == name)?.stream.as_ref()
     }
 
-    pub(super) fn lost_packets(&mut self, stream: Option<&StreamId>, lost: u32) {
+    pub(super) fn packets(&mut self, stream: Option<&StreamId>, counts: PacketCounts) {
         let person =
             self.people.values_mut().find(|person| stream.is_some() && person.stream.as_ref() == stream);
         if let Some(person) = person {
-            person.lost_packets += u64::from(lost);
+            person.packets.late += counts.late;
+            person.packets.lost += counts.lost;
         }
     }
 
-    pub(super) fn lost_packets_of(&self, member: MemberId) -> u64 {
-        self.people.get(&member).map_or(0, |person| person.lost_packets)
+    pub(super) fn packets_of(&self, member: MemberId) -> PacketCounts {
+        self.people.get(&member).map(|person| person.packets).unwrap_or_default()
     }
 
     /// Notes whether media of a member came since the last call; tells, once, that none has come for too long.

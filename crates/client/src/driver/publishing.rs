@@ -29,6 +29,21 @@ const KEY_FRAME_EVERY: Duration = Duration::from_millis(250);
 /// Kept free for sound with its headers, kbit/s.
 const AUDIO_RESERVE_KBPS: u32 = 60;
 
+/// Key frames of one layer. A request that comes too early is put off, not dropped: who asked may be somebody who
+/// joined a moment after the last one.
+#[derive(Clone, Copy, Default)]
+struct KeyFrames {
+    made: Option<Mono>,
+    is_due: bool,
+}
+
+impl KeyFrames {
+    fn deadline(&self) -> Option<Mono> {
+        let after = self.made.map_or(Mono::default(), |made| made.plus(KEY_FRAME_EVERY));
+        self.is_due.then_some(after)
+    }
+}
+
 /// Where captured media goes and what is known about sending.
 pub(crate) struct Publishing {
     audio: Option<Box<dyn AudioSource>>,
@@ -42,7 +57,7 @@ pub(crate) struct Publishing {
     estimate_kbps: u32,
     flow: Flow,
     is_connected: bool,
-    key_frames_made: [Option<Mono>; 3],
+    key_frames: [KeyFrames; 3],
     captures: Vec<DriverHandle>,
 }
 
@@ -72,7 +87,7 @@ impl Publishing {
             estimate_kbps: 0,
             flow: Flow::Stopped,
             is_connected: false,
-            key_frames_made: [None; 3],
+            key_frames: [KeyFrames::default(); 3],
             captures: Vec::new(),
         }
     }
@@ -180,9 +195,10 @@ impl Publishing {
         })?)
     }
 
-    /// Somebody joined: one key frame in each layer.
-    pub(super) fn force_key_frames(&self) {
+    /// Somebody joined: one key frame in each layer, at once.
+    pub(super) fn force_key_frames(&mut self, now: Mono) {
         for layer in Layer::ALL {
+            self.key_frames[layer.index()] = KeyFrames { made: Some(now), is_due: false };
             self.controls.request_key_frame(layer);
         }
     }
@@ -192,11 +208,24 @@ impl Publishing {
         let Some(layer) = Layer::ALL.into_iter().find(|layer| camera_context(*layer) == context) else {
             return;
         };
-        let made = &mut self.key_frames_made[layer.index()];
-        if made.is_none_or(|made| now.since(made) >= KEY_FRAME_EVERY) {
-            *made = Some(now);
-            self.controls.request_key_frame(layer);
+        self.key_frames[layer.index()].is_due = true;
+        self.make_key_frames(now);
+    }
+
+    /// Makes the key frames that were put off and may be made now.
+    pub(super) fn make_key_frames(&mut self, now: Mono) {
+        for layer in Layer::ALL {
+            let key_frames = &mut self.key_frames[layer.index()];
+            if key_frames.deadline().is_some_and(|at| at <= now) {
+                *key_frames = KeyFrames { made: Some(now), is_due: false };
+                self.controls.request_key_frame(layer);
+            }
         }
+    }
+
+    /// When [`Publishing::make_key_frames`] has something to do.
+    pub(super) fn next_key_frame(&self) -> Option<Mono> {
+        self.key_frames.iter().filter_map(KeyFrames::deadline).min()
     }
 
     /// The network carries so much.
@@ -247,5 +276,21 @@ fn tell(events: &UnboundedSender<Event>, event: LocalEvent) {
 fn report<E: Fault>(events: &UnboundedSender<Event>, encoded: Result<(), E>) {
     if let Err(error) = encoded {
         tell(events, LocalEvent::Problem(Problem::of(&error)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn early_requests_for_key_frames_are_put_off_and_not_dropped() {
+        let at = |ms: u64| Mono::from_micros(ms * 1_000);
+        let mut key_frames = KeyFrames::default();
+        assert_eq!(key_frames.deadline(), None);
+        key_frames.is_due = true;
+        assert_eq!(key_frames.deadline(), Some(Mono::default()));
+        key_frames = KeyFrames { made: Some(at(1_000)), is_due: true };
+        assert_eq!(key_frames.deadline(), Some(at(1_250)));
     }
 }

@@ -80,6 +80,7 @@ impl MeetingDriver {
             video_frames: counts.video_frames.load(Ordering::Relaxed),
             audio_frames: counts.audio_frames.load(Ordering::Relaxed),
             dropped: counts.dropped.load(Ordering::Relaxed),
+            resent_packets: self.link.packets_resent(),
             kbps: kbps(bytes - self.meter.sent_bytes, passed),
             estimate_kbps: u64::from(self.publishing.estimate_kbps()),
         };
@@ -101,6 +102,7 @@ impl MeetingDriver {
         passed: Duration,
     ) -> ReceivedStatistics {
         let (sound, level_dbov) = self.sound.tally(member);
+        let packets = self.people.packets_of(member);
         ReceivedStatistics {
             member,
             from,
@@ -114,7 +116,8 @@ impl MeetingDriver {
             audible_ms: sound.audible_blocks * BLOCK_MS,
             concealed_ms: sound.concealed_blocks * BLOCK_MS,
             level_dbov,
-            lost_packets: self.people.lost_packets_of(member),
+            late_packets: packets.late,
+            lost_packets: packets.lost,
             undecryptable: counts.missing_key + counts.authentication_failed + counts.malformed,
             refused: counts.replayed + counts.stale + counts.not_permitted,
             latency_ms_p50: tally.latency_ms_p50(),

@@ -70,6 +70,11 @@ impl SfuLink {
         }
     }
 
+    /// Packets sent again over the present connection.
+    pub(super) fn packets_resent(&self) -> u64 {
+        self.present.as_ref().map_or(0, |present| present.sfu.statistics().packets_resent)
+    }
+
     pub(super) async fn close(&mut self) {
         if let Some(present) = self.present.take() {
             present.end().await;

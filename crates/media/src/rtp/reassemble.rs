@@ -30,9 +30,9 @@ pub struct ReassemblerConfig {
 }
 
 impl Default for ReassemblerConfig {
-    /// 400 ms: three rounds of NACK on a 100 ms path.
+    /// 500 ms: servers repeat one packet seldom (Janus once in 200 ms), and two copies may be lost as well.
     fn default() -> Self {
-        Self { max_wait: Duration::from_millis(400) }
+        Self { max_wait: Duration::from_millis(500) }
     }
 }
 
@@ -121,6 +121,8 @@ pub struct Vp8Reassembler<P> {
 #[derive(Clone, Copy)]
 struct Gap {
     sequence: u64,
+    /// When a later packet showed it.
+    shown: Mono,
     deadline: Mono,
 }
 
@@ -199,6 +201,12 @@ impl<P: AsRef<[u8]>> Vp8Reassembler<P> {
         self.gap.map(|gap| gap.deadline)
     }
 
+    /// Since when the missing packet that holds everything up is known to be missing. Valid after `poll` gave `None`.
+    #[must_use]
+    pub fn missing_since(&self) -> Option<Mono> {
+        self.gap.map(|gap| gap.shown)
+    }
+
     /// Gives a frame's buffer back for re-use.
     pub fn recycle(&mut self, mut frame: FrameBuf) {
         if self.spare.len() < SPARE_FRAMES {
@@ -253,7 +261,7 @@ impl<P: AsRef<[u8]>> Vp8Reassembler<P> {
     fn step_headless(&mut self, now: Mono, arrival: Mono, fresh: bool) -> Step {
         let deadline = arrival.plus(START_WAIT);
         if fresh && now < deadline {
-            self.gap = Some(Gap { sequence: self.window.base(), deadline });
+            self.gap = Some(Gap { sequence: self.window.base(), shown: arrival, deadline });
             return Step::Idle;
         }
         self.window.discard(1);
@@ -297,7 +305,7 @@ impl<P: AsRef<[u8]>> Vp8Reassembler<P> {
             Some(gap) if gap.sequence == sequence => gap,
             _ => {
                 let shown = self.first_arrival_after(index).unwrap_or(now);
-                Gap { sequence, deadline: shown.plus(self.config.max_wait) }
+                Gap { sequence, shown, deadline: shown.plus(self.config.max_wait) }
             }
         };
         self.gap = Some(gap);

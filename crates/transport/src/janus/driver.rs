@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 
+use super::Command;
 use super::messages::RoomEvent;
 use super::room::Room;
 use super::socket::keepalive_timer;
-use super::{Command, Shared};
 use crate::outbox::Outgoing;
 use crate::peer::{Player, Publication};
+use crate::shared::Shared;
 use crate::sink::Sink;
-use crate::supervise::{Next, Supervisor};
+use crate::supervise::{Next, Supervisor, pause_or_never};
 use crate::{Direction, LossReason, PublishPlan, SfuError, SfuEvent, Want};
 
 /// Why a session ended.
@@ -69,7 +69,7 @@ impl JanusDriver {
 
     pub(super) async fn run(mut self) {
         loop {
-            let mut changes = self.shared.changes.subscribe();
+            let mut changes = self.shared.changes();
             let stop = self.stay().await;
             self.outgoing.lock().await.close();
             let pause = match stop {
@@ -124,7 +124,7 @@ impl JanusDriver {
     async fn begin(&mut self, room: &Room, media: &mut Media) -> Result<(), SfuError> {
         let Some(plan) = &self.plan else { return Ok(()) };
         let publication = room.publish(&self.shared, plan).await?;
-        media.publish(publication, plan.clone(), Arc::clone(&self.outgoing), self.shared.sink.clone());
+        media.publish(publication, Arc::clone(&self.outgoing), self.shared.sink.clone());
         Ok(())
     }
 
@@ -239,19 +239,13 @@ impl JanusDriver {
 }
 
 impl Media {
-    fn publish(
-        &mut self,
-        mut publication: Publication,
-        plan: PublishPlan,
-        outgoing: Arc<Mutex<Outgoing>>,
-        sink: Sink,
-    ) {
+    fn publish(&mut self, mut publication: Publication, outgoing: Arc<Mutex<Outgoing>>, sink: Sink) {
         let told = self.told.clone();
         self.tasks.spawn(async move {
             let end = match publication.connected().await {
                 Ok(()) => {
                     let mut outgoing = outgoing.lock().await;
-                    outgoing.open(&plan);
+                    outgoing.open(publication.contexts());
                     drop(told.send(MediaEvent::Connected(Direction::Publish)).await);
                     MediaEvent::Lost(publication.run(&mut outgoing, &sink).await)
                 }
@@ -273,12 +267,5 @@ impl Media {
             };
             drop(told.send(end).await);
         });
-    }
-}
-
-async fn pause_or_never(pause: Option<Duration>) {
-    match pause {
-        Some(pause) => sleep(pause).await,
-        None => core::future::pending().await,
     }
 }

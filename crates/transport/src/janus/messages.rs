@@ -14,6 +14,8 @@ const ROOM_EXISTS: u64 = 427;
 const UNAUTHORIZED: u64 = 433;
 /// Core: unauthorized request (wrong token or secret).
 const CORE_UNAUTHORIZED: u64 = 403;
+/// A publisher that is gone already, or whose media is not there yet.
+const NO_SUCH_FEED: u64 = 428;
 /// The room is full.
 const ROOM_FULL: u64 = 432;
 
@@ -126,7 +128,14 @@ pub(super) fn description(message: &Value) -> Option<&str> {
 pub(super) enum Refusal {
     NoSuchRoom,
     RoomExists,
+    NoSuchFeed,
     Other(SfuError),
+}
+
+impl From<SfuError> for Refusal {
+    fn from(error: SfuError) -> Self {
+        Self::Other(error)
+    }
 }
 
 impl From<Refusal> for SfuError {
@@ -134,6 +143,7 @@ impl From<Refusal> for SfuError {
         match refusal {
             Refusal::NoSuchRoom => Self::Refused(NO_SUCH_ROOM as u32),
             Refusal::RoomExists => Self::Refused(ROOM_EXISTS as u32),
+            Refusal::NoSuchFeed => Self::Refused(NO_SUCH_FEED as u32),
             Refusal::Other(error) => error,
         }
     }
@@ -147,6 +157,7 @@ pub(super) fn refusal(message: &Value) -> Option<Refusal> {
     Some(match code {
         NO_SUCH_ROOM => Refusal::NoSuchRoom,
         ROOM_EXISTS => Refusal::RoomExists,
+        NO_SUCH_FEED => Refusal::NoSuchFeed,
         UNAUTHORIZED | CORE_UNAUTHORIZED => Refusal::Other(SfuError::Ticket),
         ROOM_FULL => Refusal::Other(SfuError::Busy),
         code => Refusal::Other(SfuError::Refused(u32::try_from(code).unwrap_or(u32::MAX))),
@@ -199,6 +210,7 @@ mod tests {
         let plugin =
             |code: u64| json!({"janus": "event", "plugindata": {"data": {"error_code": code, "error": ""}}});
         assert!(matches!(refusal(&plugin(426)), Some(Refusal::NoSuchRoom)));
+        assert!(matches!(refusal(&plugin(428)), Some(Refusal::NoSuchFeed)));
         assert!(matches!(refusal(&plugin(433)), Some(Refusal::Other(SfuError::Ticket))));
         let core = json!({"janus": "error", "error": {"code": 403, "reason": "no"}});
         assert!(matches!(refusal(&core), Some(Refusal::Other(SfuError::Ticket))));

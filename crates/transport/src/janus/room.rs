@@ -6,13 +6,13 @@ use incamera_relay_proto::Ticket;
 use incamera_types::MediaKind;
 use serde_json::{Value, json};
 
-use super::Shared;
 use super::messages::{
     Feed, FeedLine, Refusal, RoomEvent, SubscribedLine, create_room, description, feeds, plugin_data,
     refusal, subscribed_lines,
 };
 use super::socket::JanusSocket;
 use crate::peer::{PeerPlan, PeerSignalling, Player, PlayerHandle, Publication, Retransmission};
+use crate::shared::Shared;
 use crate::ticket::{self, Endpoint};
 use crate::whip::layer_index;
 use crate::{AudioWant, Direction, PublishPlan, RemoteStream, SfuError, VideoWant, Want};
@@ -23,6 +23,8 @@ pub(super) struct Room {
     ticket: Ticket,
     endpoint: Endpoint,
     publisher: u64,
+    /// The handle for receiving, once there was something to receive.
+    subscriber: Option<u64>,
     feeds: HashMap<u64, Feed>,
     subscription: Option<SubscriptionState>,
 }
@@ -53,8 +55,15 @@ impl Room {
         let endpoint = ticket::endpoint(&ticket.publish_url, &shared.settings)?;
         let socket = JanusSocket::open(&endpoint, shared.settings.cleartext, ticket.bearer.expose()).await?;
         let publisher = socket.attach().await?;
-        let mut room =
-            Self { socket, ticket, endpoint, publisher, feeds: HashMap::new(), subscription: None };
+        let mut room = Self {
+            socket,
+            ticket,
+            endpoint,
+            publisher,
+            subscriber: None,
+            feeds: HashMap::new(),
+            subscription: None,
+        };
         let joined = match room.try_join().await {
             Err(Refusal::NoSuchRoom) => {
                 room.create().await?;
@@ -70,11 +79,7 @@ impl Room {
         let mut body = self.in_room("join")?;
         set(&mut body, "ptype", json!("publisher"));
         set(&mut body, "display", json!(ticket::own_stream(&self.ticket).as_str()));
-        let joined = self.socket.message(self.publisher, body, None).await.map_err(Refusal::Other)?;
-        match refusal(&joined) {
-            Some(refusal) => Err(refusal),
-            None => Ok(joined),
-        }
+        checked(self.socket.message(self.publisher, body, None).await?)
     }
 
     /// Somebody else may be quicker: then the room is there as well.
@@ -139,6 +144,14 @@ impl Room {
         shared: &Shared,
         wants: &[Want],
     ) -> Result<Option<Player>, SfuError> {
+        match self.arrange(shared, wants).await {
+            // Somebody left meanwhile. Janus tells us in a moment, and then this is called again.
+            Err(Refusal::NoSuchFeed) => Ok(None),
+            other => Ok(other?),
+        }
+    }
+
+    async fn arrange(&mut self, shared: &Shared, wants: &[Want]) -> Result<Option<Player>, Refusal> {
         let wanted = self.wanted_lines(wants);
         let player = match &mut self.subscription {
             None if wanted.is_empty() => None,
@@ -152,8 +165,11 @@ impl Room {
         Ok(player)
     }
 
-    async fn begin(&mut self, shared: &Shared, wanted: &[WantedLine]) -> Result<Player, SfuError> {
-        let handle = self.socket.attach().await?;
+    async fn begin(&mut self, shared: &Shared, wanted: &[WantedLine]) -> Result<Player, Refusal> {
+        let handle = match self.subscriber {
+            Some(handle) => handle,
+            None => *self.subscriber.insert(self.socket.attach().await?),
+        };
         let mut body = self.in_room("join")?;
         set(&mut body, "ptype", json!("subscriber"));
         set(&mut body, "streams", json!(wanted.iter().map(WantedLine::name).collect::<Vec<_>>()));
@@ -171,7 +187,7 @@ impl Room {
         Ok(player)
     }
 
-    async fn update(&mut self, wanted: &[WantedLine]) -> Result<(), SfuError> {
+    async fn update(&mut self, wanted: &[WantedLine]) -> Result<(), Refusal> {
         let Some(subscription) = &self.subscription else { return Ok(()) };
         let have = |line: &WantedLine| subscription.lines.iter().any(|known| line.is(known));
         let new: Vec<_> = wanted.iter().filter(|line| !have(line)).map(WantedLine::name).collect();
@@ -192,7 +208,7 @@ impl Room {
     }
 
     /// Answers Janus' offer and learns which line carries what.
-    async fn take_offer(&mut self, message: &Value) -> Result<(), SfuError> {
+    async fn take_offer(&mut self, message: &Value) -> Result<(), Refusal> {
         let Some(subscription) = &mut self.subscription else { return Ok(()) };
         if let Some(data) = plugin_data(message).filter(|data| data.get("streams").is_some()) {
             subscription.lines = subscribed_lines(data);
@@ -215,7 +231,7 @@ impl Room {
         Ok(())
     }
 
-    async fn choose_layers(&mut self, wanted: &[WantedLine]) -> Result<(), SfuError> {
+    async fn choose_layers(&mut self, wanted: &[WantedLine]) -> Result<(), Refusal> {
         let Some(subscription) = &mut self.subscription else { return Ok(()) };
         let mut streams = Vec::new();
         for known in &subscription.lines {
@@ -262,19 +278,13 @@ impl Room {
     }
 
     fn in_room(&self, request: &str) -> Result<Value, Refusal> {
-        let (room, pin) = self.number_and_pin().map_err(Refusal::Other)?;
+        let (room, pin) = self.number_and_pin()?;
         Ok(json!({"request": request, "room": room, "pin": pin}))
     }
 
     fn peer_plan(&self, shared: &Shared, direction: Direction) -> PeerPlan {
-        PeerPlan {
-            direction,
-            settings: shared.settings.clone(),
-            server_host: self.endpoint.url.host_str().unwrap_or_default().to_owned(),
-            ice_servers: self.ticket.ice_servers.clone(),
-            // Plain copies repair both directions at Janus; its RTX is wasted on simulcast.
-            retransmission: Retransmission::Plain,
-        }
+        // Plain copies repair both directions at Janus; its RTX is wasted on simulcast.
+        shared.peer_plan(direction, &self.endpoint, &self.ticket, Retransmission::Plain)
     }
 }
 
@@ -294,9 +304,9 @@ fn set(body: &mut Value, name: &str, value: Value) {
     }
 }
 
-fn checked(answer: Value) -> Result<Value, SfuError> {
+fn checked(answer: Value) -> Result<Value, Refusal> {
     match refusal(&answer) {
-        Some(refusal) => Err(refusal.into()),
+        Some(refusal) => Err(refusal),
         None => Ok(answer),
     }
 }

@@ -1,9 +1,13 @@
-//! The bandwidth estimate: Google congestion control, fed only with what it can judge.
+//! The bandwidth estimate: Google congestion control, fed only with what it can judge. What was lost is passed on to
+//! whoever sends it again.
 
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use rtc::interceptor::{BandwidthEstimator, EstimatorStats, Gcc, PacketReport};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+
+use super::retransmit::LostTransmission;
 
 /// Wraps the stack's estimator: drops reports about packets without a transport-wide number, and publishes the target.
 ///
@@ -12,12 +16,20 @@ use tokio::sync::watch;
 pub(super) struct ReportingEstimator {
     inner: Gcc,
     target: watch::Sender<u32>,
+    losses: mpsc::Sender<LostTransmission>,
     numbered: Vec<PacketReport>,
 }
 
 impl ReportingEstimator {
-    pub(super) fn new(start: f64, lowest: f64, highest: f64, target: watch::Sender<u32>) -> Self {
-        Self { inner: Gcc::new(start, lowest, highest), target, numbered: Vec::new() }
+    /// An estimator that begins with `target` as it is and stays between `limits`, all in bit/s.
+    pub(super) fn new(
+        limits: RangeInclusive<f64>,
+        target: watch::Sender<u32>,
+        losses: mpsc::Sender<LostTransmission>,
+    ) -> Self {
+        let start = f64::from(*target.borrow());
+        let inner = Gcc::new(start, *limits.start(), *limits.end());
+        Self { inner, target, losses, numbered: Vec::new() }
     }
 
     fn publish(&self) {
@@ -31,6 +43,11 @@ impl BandwidthEstimator for ReportingEstimator {
     fn on_reports(&mut self, now: Instant, reports: &[PacketReport]) {
         self.numbered.clear();
         self.numbered.extend(reports.iter().filter(|report| report.is_twcc).cloned());
+        for lost in self.numbered.iter().filter(|report| !report.arrived) {
+            let PacketReport { ssrc, rtp_sequence_number: sequence, departure, .. } = *lost;
+            // What does not fit is left to be asked for.
+            self.losses.try_send(LostTransmission { ssrc, sequence, departure }).ok();
+        }
         if !self.numbered.is_empty() {
             self.inner.on_reports(now, &self.numbered);
             self.publish();
@@ -64,7 +81,8 @@ mod tests {
     #[test]
     fn unacknowledged_audio_does_not_pull_the_target_down() {
         let (sender, target) = watch::channel(1_000_000);
-        let mut estimator = ReportingEstimator::new(1e6, 8e4, 1e7, sender);
+        let (losses, mut lost) = super::super::retransmit::losses();
+        let mut estimator = ReportingEstimator::new(8e4..=1e7, sender, losses);
         let start = Instant::now();
         for round in 0..200_u16 {
             let now = start + Duration::from_millis(20) * u32::from(round);
@@ -79,6 +97,7 @@ mod tests {
             estimator.on_reports(now + Duration::from_millis(10), &history.take_reports());
         }
         assert!(*target.borrow() >= 500_000, "{}", *target.borrow());
+        assert!(lost.try_recv().is_err(), "audio is not sent again");
     }
 
     fn rtc_ecn() -> rtc::rtcp::transport_feedbacks::cc_feedback_report::Ecn {

@@ -41,6 +41,11 @@ pub(crate) fn media_lines(sdp: &str) -> Vec<MediaLine> {
     lines
 }
 
+/// Whether a server's description takes several layers of one track (RFC 8853 §5.1).
+pub(crate) fn takes_layers(sdp: &str) -> bool {
+    sdp.lines().any(|line| line.starts_with("a=simulcast:") && line.contains("recv "))
+}
+
 /// The description with every candidate removed.
 pub(super) fn without_candidates(sdp: &str) -> String {
     let kept = sdp.lines().filter(|line| !line.starts_with("a=candidate:"));
@@ -82,6 +87,13 @@ mod tests {
         ];
         assert_eq!(seen, expected);
         assert!(media_lines("junk\na=mid:0").is_empty());
+    }
+
+    #[test]
+    fn layers_are_taken_where_the_description_says_so() {
+        assert!(takes_layers("m=video 9 X 96\r\na=rid:h recv\r\na=simulcast:recv h;m;l\r\n"));
+        assert!(!takes_layers(SDP));
+        assert!(!takes_layers("a=simulcast:send h;m;l\r\n"));
     }
 
     #[test]

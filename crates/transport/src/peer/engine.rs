@@ -1,10 +1,11 @@
 //! How the WebRTC stack is set up: codecs, header extensions, timers and the chain of interceptors.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rtc::interceptor::{
-    CongestionControlBuilder, NackGeneratorBuilder, NackResponderBuilder, ReceiverReportBuilder,
-    SenderReportBuilder, Slot, TwccReceiverBuilder, TwccSenderBuilder,
+    CongestionControlBuilder, NackGeneratorBuilder, ReceiverReportBuilder, SenderReportBuilder, Slot,
+    TwccReceiverBuilder, TwccSenderBuilder,
 };
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpHeaderExtensionCapability, RtpCodecKind,
@@ -16,6 +17,7 @@ use webrtc::peer_connection::{MediaEngine, Registry, SettingEngine, SettingEngin
 use super::PeerPlan;
 use super::bandwidth::ReportingEstimator;
 use super::feedback::{Feedback, FeedbackTap};
+use super::retransmit::{Retransmitter, losses};
 use super::rtx::RtxUnwrapper;
 use crate::Direction;
 
@@ -50,12 +52,13 @@ const ICE_RELAY_WAIT: Duration = Duration::from_millis(500);
 /// How long after disconnection the stack gives a connection up. We have reconnected long before.
 const ICE_FAILED_AFTER: Duration = Duration::from_secs(5);
 
-/// A missing packet is asked for at once, then at this interval, this often: 375 ms, about as long as the
-/// reassembler waits for it.
+/// A missing packet is asked for at once, then at this interval, this often: as long as the reassembler waits for it.
+/// Often, since a server may answer the same request only once in a while (Janus: every 200 ms), and the first
+/// that it would answer may be lost.
 const NACK_INTERVAL: Duration = Duration::from_millis(25);
-const NACKS_PER_PACKET: u16 = 15;
+const NACKS_PER_PACKET: u16 = 20;
 
-/// Packets kept for retransmission and watched for gaps; a power of two. At 2.5 Mbit/s over 4 s.
+/// Packets watched for gaps; a power of two. At 2.5 Mbit/s over 4 s.
 const NACK_WINDOW: u16 = 1_024;
 
 /// Limits of the bandwidth estimate in bit/s: speech and the smallest layer; three layers and a screen.
@@ -143,7 +146,6 @@ pub(super) fn interceptors(
     bandwidth: watch::Sender<u32>,
 ) -> Registry {
     let registry = Registry::new()
-        .with(Slot::NackResponder, NackResponderBuilder::new().with_size(NACK_WINDOW).build())
         .with(
             Slot::NackGenerator,
             NackGeneratorBuilder::new()
@@ -157,11 +159,12 @@ pub(super) fn interceptors(
         .with(Slot::from(LAST_SLOT), FeedbackTap::new(feedback));
     match plan.direction {
         Direction::Publish => {
-            let start = f64::from(plan.settings.start_bandwidth_bps);
-            let estimator = ReportingEstimator::new(start, LOWEST_BANDWIDTH, HIGHEST_BANDWIDTH, bandwidth);
+            let (lost, losses) = losses();
+            let estimator = ReportingEstimator::new(LOWEST_BANDWIDTH..=HIGHEST_BANDWIDTH, bandwidth, lost);
             registry
                 .with(Slot::CongestionControl, CongestionControlBuilder::new(estimator).build())
                 .with(Slot::TwccSender, TwccSenderBuilder::new().build())
+                .with(Slot::NackResponder, Retransmitter::new(losses, Arc::clone(&plan.counters)))
         }
         Direction::Play => registry
             .with(Slot::from(RTX_SLOT), RtxUnwrapper::default())

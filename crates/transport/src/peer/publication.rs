@@ -57,6 +57,11 @@ impl Publication {
         Ok(())
     }
 
+    /// What this connection carries.
+    pub(crate) fn contexts(&self) -> Vec<Context> {
+        self.tracks.iter().flat_map(SendTrack::contexts).collect()
+    }
+
     /// Sends what comes until the connection is lost. Dropping the future is safe.
     pub(crate) async fn run(&mut self, outgoing: &mut Outgoing, sink: &Sink) -> LossReason {
         let mut flow = Flow::new(*self.peer.bandwidth.borrow());

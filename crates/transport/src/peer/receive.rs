@@ -32,6 +32,10 @@ const MAX_AUDIO_BYTES: usize = 4_096;
 /// How often key frames of one track are asked for, at most.
 const KEY_FRAME_INTERVAL: Duration = Duration::from_millis(250);
 
+/// A packet that has not come by then was lost on its way at least twice: a key frame is asked for meanwhile, so that
+/// it is there when the packet is given up. Most packets come within a tenth of it.
+const KEY_FRAME_AFTER: Duration = Duration::from_millis(280);
+
 /// How often reception is reported.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -100,14 +104,15 @@ impl TrackReceiver {
     }
 
     fn report(&self, reception: &mut Reception) {
-        let Tally { received, lost, incomplete } = reception.take_tally();
+        let Tally { received, late, lost, incomplete } = reception.take_tally();
         if received == 0 && lost == 0 {
             return;
         }
+        self.sink.counters.packets_late.fetch_add(u64::from(late), Relaxed);
         self.sink.counters.packets_lost.fetch_add(u64::from(lost), Relaxed);
         self.sink.counters.frames_incomplete.fetch_add(u64::from(incomplete), Relaxed);
         let stream = self.player.stream(&self.mid);
-        self.sink.hint(SfuEvent::Reception { stream, kind: self.kind, received, lost, incomplete });
+        self.sink.hint(SfuEvent::Reception { stream, kind: self.kind, received, late, lost, incomplete });
     }
 }
 
@@ -124,6 +129,7 @@ struct CompleteFrame {
 #[derive(Clone, Copy, Default)]
 struct Tally {
     received: u32,
+    late: u32,
     lost: u32,
     incomplete: u32,
 }
@@ -135,7 +141,10 @@ struct Reception {
     latest: Option<u32>,
     tally: Tally,
     throttle: KeyFrameThrottle,
+    /// A key frame is missing here.
     wanted: bool,
+    /// Somebody else says so.
+    asked: bool,
 }
 
 struct Source {
@@ -152,6 +161,8 @@ enum SourceMedia {
         reassembler: Box<Vp8Reassembler<Bytes>>,
         /// Nothing that comes can be decoded until a key frame does.
         awaiting_key_frame: bool,
+        /// The gap for which a key frame was asked for already, by when it was seen.
+        asked_for_gap: Option<Mono>,
     },
 }
 
@@ -164,6 +175,7 @@ impl Reception {
             tally: Tally::default(),
             throttle: KeyFrameThrottle::new(KEY_FRAME_INTERVAL),
             wanted: false,
+            asked: false,
         }
     }
 
@@ -183,6 +195,9 @@ impl Reception {
                 self.tally.lost = self.tally.lost.saturating_sub(1);
             }
         }
+        if sequence < source.highest {
+            self.tally.late = self.tally.late.saturating_add(1);
+        }
         source.highest = source.highest.max(sequence);
         source.take(now, sequence, ssrc, packet);
     }
@@ -197,12 +212,13 @@ impl Reception {
                         return Some(frame);
                     }
                 }
-                SourceMedia::Video { reassembler, awaiting_key_frame } => {
+                SourceMedia::Video { reassembler, awaiting_key_frame, asked_for_gap } => {
                     while let Some(event) = reassembler.poll(now) {
                         match event {
                             ReassemblerEvent::Frame(frame) => {
                                 *awaiting_key_frame &= !looks_like_key_frame(frame.frame.as_slice());
-                                self.wanted |= *awaiting_key_frame;
+                                // A key frame that waited behind the gap is what was wanted.
+                                self.wanted = *awaiting_key_frame;
                                 return Some(complete(frame, number, *ssrc));
                             }
                             ReassemblerEvent::Lost { missing_packets } => {
@@ -213,6 +229,12 @@ impl Reception {
                             }
                         }
                     }
+                    let gap = reassembler.missing_since();
+                    let overdue = gap.filter(|since| now.since(*since) >= KEY_FRAME_AFTER);
+                    if overdue.is_some() && overdue != *asked_for_gap {
+                        *asked_for_gap = overdue;
+                        self.wanted = true;
+                    }
                 }
             }
         }
@@ -220,13 +242,13 @@ impl Reception {
     }
 
     fn want_key_frame(&mut self) {
-        self.wanted = self.kind == MediaKind::Video;
+        self.asked = self.kind == MediaKind::Video;
     }
 
     /// The source to ask for a key frame now.
     fn poll_key_frame(&mut self, now: Instant) -> Option<u32> {
         let ssrc = self.latest?;
-        let wanted = core::mem::take(&mut self.wanted);
+        let wanted = core::mem::take(&mut self.wanted) | core::mem::take(&mut self.asked);
         let ask = if wanted { self.throttle.request(now) } else { self.throttle.poll(now) };
         ask.then_some(ssrc)
     }
@@ -239,7 +261,11 @@ impl Reception {
     fn next_wake(&self, now: Mono) -> Duration {
         let frames = self.sources.values().filter_map(|source| match &source.media {
             SourceMedia::Audio(_) => None,
-            SourceMedia::Video { reassembler, .. } => reassembler.poll_timeout(),
+            SourceMedia::Video { reassembler, asked_for_gap, .. } => {
+                let gap = reassembler.missing_since().filter(|since| Some(*since) != *asked_for_gap);
+                let ask = gap.map(|since| since.plus(KEY_FRAME_AFTER)).filter(|at| *at > now);
+                ask.into_iter().chain(reassembler.poll_timeout()).min()
+            }
         });
         let request = self.throttle.deadline().map(|at| at.saturating_duration_since(Instant::now()));
         frames.map(|at| at.since(now)).chain(request).min().unwrap_or(IDLE)
@@ -263,6 +289,7 @@ impl Source {
             MediaKind::Video => SourceMedia::Video {
                 reassembler: Box::new(Vp8Reassembler::new(ReassemblerConfig::default())),
                 awaiting_key_frame: true,
+                asked_for_gap: None,
             },
         };
         let number = NEXT_SOURCE.fetch_add(1, Relaxed);
@@ -355,7 +382,43 @@ mod tests {
         assert!(reception.poll(at(1_000)).is_some());
         assert_eq!(reception.poll_key_frame(start + Duration::from_secs(2)), Some(1));
         let tally = reception.take_tally();
-        assert_eq!((tally.received, tally.lost, tally.incomplete), (3, 1, 1));
+        assert_eq!((tally.received, tally.late, tally.lost, tally.incomplete), (3, 0, 1, 1));
+    }
+
+    #[test]
+    fn key_frame_is_asked_for_while_a_packet_is_overdue_and_ends_the_gap() {
+        let mut reception = Reception::new(MediaKind::Video);
+        let start = Instant::now();
+        let receive = |reception: &mut Reception, ms, sequence, tag| {
+            for packet in packets(sequence, 1, &[tag, 1, 2]) {
+                reception.take(at(ms), packet);
+            }
+            core::iter::from_fn(|| reception.poll(at(ms))).count()
+        };
+        assert_eq!(receive(&mut reception, 0, 10, 0x10), 1);
+        assert_eq!(receive(&mut reception, 66, 12, 0x11), 0);
+        assert_eq!(reception.next_wake(at(66)), KEY_FRAME_AFTER);
+        assert_eq!(receive(&mut reception, 345, 13, 0x11), 0);
+        assert_eq!(reception.poll_key_frame(start), None);
+        assert_eq!(receive(&mut reception, 346, 14, 0x11), 0);
+        assert_eq!(reception.poll_key_frame(start), Some(1));
+        assert_eq!(receive(&mut reception, 400, 15, 0x10), 0);
+        assert_eq!(reception.poll_key_frame(start + Duration::from_secs(1)), None, "asked once for one gap");
+        assert_eq!(receive(&mut reception, 566, 16, 0x11), 5, "the packet was given up");
+        assert_eq!(reception.poll_key_frame(start + Duration::from_secs(2)), None, "the key frame was there");
+    }
+
+    #[test]
+    fn packet_that_comes_late_is_counted_and_nothing_is_lost() {
+        let mut reception = Reception::new(MediaKind::Video);
+        for sequence in [10, 12, 11] {
+            for packet in packets(sequence, 1, &[0x10, 1, 2]) {
+                reception.take(at(0), packet);
+            }
+        }
+        assert_eq!(core::iter::from_fn(|| reception.poll(at(0))).count(), 3);
+        let tally = reception.take_tally();
+        assert_eq!((tally.received, tally.late, tally.lost, tally.incomplete), (3, 1, 0, 0));
     }
 
     #[test]

@@ -160,6 +160,11 @@ impl SendTrack {
         self.kind
     }
 
+    /// What is sent.
+    pub(super) fn contexts(&self) -> impl Iterator<Item = Context> {
+        self.streams.iter().map(|stream| stream.context)
+    }
+
     /// The layer that is sent with this SSRC.
     pub(super) fn context_of(&self, ssrc: u32) -> Option<Context> {
         self.streams.iter().find(|stream| stream.ssrc == ssrc).map(|stream| stream.context)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use incamera_relay_proto::TextSecret;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH};
 use reqwest::{Client, Method, Response};
 
 use crate::peer::MAX_DESCRIPTION;
@@ -26,6 +26,8 @@ pub(super) struct Request<'a> {
     pub(super) bearer: &'a TextSecret,
     pub(super) content_type: Option<&'static str>,
     pub(super) accept: Option<&'static str>,
+    /// The session as it was when this was made (RFC 9725 §4.3.1).
+    pub(super) if_match: Option<&'a str>,
     pub(super) body: String,
     /// `None`: [`REQUEST_LIMIT`].
     pub(super) limit: Option<Duration>,
@@ -69,6 +71,9 @@ pub(super) async fn send(request: Request<'_>) -> Result<Answer, SfuError> {
     }
     if let Some(accept) = request.accept {
         building = building.header(ACCEPT, accept);
+    }
+    if let Some(tag) = request.if_match {
+        building = building.header(IF_MATCH, tag);
     }
     let response = building.send().await.map_err(unreachable)?;
     read(response).await

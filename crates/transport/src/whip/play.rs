@@ -8,11 +8,11 @@ use incamera_types::MediaKind;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::publish::pause_or_never;
+use super::PlayCommand;
 use super::session::{Opened, Opening, Session};
-use super::{PlayCommand, Shared};
 use crate::peer::{PeerPlan, Player, PlayerHandle, Retransmission, media_lines};
-use crate::supervise::{Next, Supervisor};
+use crate::shared::Shared;
+use crate::supervise::{Next, Supervisor, pause_or_never};
 use crate::ticket::{self, PlayEndpoint};
 use crate::{AudioWant, Direction, SfuError, StreamId, VideoWant, Want};
 
@@ -212,21 +212,15 @@ impl StreamPlayer {
             return Err(SfuError::Address("no address for single streams in the new ticket"));
         };
         let endpoint = ticket::stream_endpoint(&template, &self.stream, settings)?;
-        let mut plan = PeerPlan {
-            direction: Direction::Play,
-            settings: settings.clone(),
-            server_host: endpoint.url.host_str().unwrap_or_default().to_owned(),
-            ice_servers: ticket.ice_servers.clone(),
-            retransmission: Retransmission::Rtx,
-        };
-        let player = self.player(&plan).await?;
-        let opening = Opening { endpoint, bearer: ticket.bearer.clone(), settings };
+        let plan = || self.shared.peer_plan(Direction::Play, &endpoint, &ticket, Retransmission::Rtx);
+        let player = self.player(&plan()).await?;
+        let (bearer, shared) = (ticket.bearer.clone(), &*self.shared);
+        let opening = Opening { endpoint: endpoint.clone(), bearer, shared };
         let (mut player, session) = match opening.open(player.signalling()).await? {
             Opened::Session(session) => (player, session),
             Opened::CounterOffer { mut session, offer } => {
-                plan.ice_servers.extend(session.ice_servers());
                 // The server's own lines are taken as they come.
-                let player = Player::new(&plan, self.shared.sink.clone(), self.shared.clock).await?;
+                let player = Player::new(&plan(), self.shared.sink.clone(), self.shared.clock).await?;
                 session.answer(player.signalling(), &offer).await?;
                 (player, session)
             }

@@ -1,16 +1,15 @@
 //! The loop that keeps our publication up over WHIP.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::sleep;
 
+use super::PublishCommand;
 use super::session::{Opened, Opening, Session};
-use super::{PublishCommand, Shared};
 use crate::outbox::Outgoing;
-use crate::peer::{PeerPlan, Publication, Retransmission};
-use crate::supervise::{Next, Supervisor};
+use crate::peer::{Publication, Retransmission, takes_layers};
+use crate::shared::Shared;
+use crate::supervise::{Next, Supervisor, pause_or_never};
 use crate::{Direction, LossReason, PublishPlan, SfuError, ticket};
 
 /// Why the work on one plan ended.
@@ -68,7 +67,7 @@ impl PublishDriver {
             };
             let pause = match attempt {
                 Ok((mut publication, session)) => {
-                    self.outgoing.open(&plan);
+                    self.outgoing.open(publication.contexts());
                     supervisor.connected().await;
                     let stop = tokio::select! {
                         why = publication.run(&mut self.outgoing, &self.shared.sink) => Err(why),
@@ -114,41 +113,45 @@ fn ended(command: Option<PublishCommand>) -> End {
     command.map_or(End::Abandoned, End::Command)
 }
 
-/// Sleeps, or for ever.
-pub(super) async fn pause_or_never(pause: Option<Duration>) {
-    match pause {
-        Some(pause) => sleep(pause).await,
-        None => core::future::pending().await,
-    }
-}
-
 async fn connect(shared: &Shared, plan: &PublishPlan) -> Result<(Publication, Session), SfuError> {
-    let ticket = shared.ticket();
-    let endpoint = ticket::endpoint(&ticket.publish_url, &shared.settings)?;
-    let mut peer_plan = PeerPlan {
-        direction: Direction::Publish,
-        settings: shared.settings.clone(),
-        server_host: endpoint.url.host_str().unwrap_or_default().to_owned(),
-        ice_servers: ticket.ice_servers.clone(),
-        // With simulcast the stack's RTX packets lack mid and rid and are useless; plain copies have them.
-        retransmission: Retransmission::Plain,
-    };
-    let publication = Publication::new(&peer_plan, plan).await?;
-    let opening = Opening { endpoint, bearer: ticket.bearer.clone(), settings: &shared.settings };
-    let (mut publication, session) = match opening.open(publication.signalling()).await? {
-        Opened::Session(session) => (publication, session),
-        Opened::CounterOffer { mut session, offer } => {
-            peer_plan.ice_servers.extend(session.ice_servers());
-            let publication = Publication::new(&peer_plan, plan).await?;
-            session.answer(publication.signalling(), &offer).await?;
-            (publication, session)
-        }
-    };
+    let (mut publication, mut session) = open(shared, plan).await?;
+    let layers = plan.video.as_ref().map_or(0, |video| video.layers.len());
+    if layers > 1 && !takes_layers(&session.agreed) {
+        // It would not know what belongs to which layer: it is offered the largest alone.
+        publication.close().await;
+        session.end().await;
+        (publication, session) = open(shared, &largest_layer(plan)).await?;
+    }
     match publication.connected().await {
         Ok(()) => Ok((publication, session)),
         Err(error) => {
             session.end().await;
             Err(error)
+        }
+    }
+}
+
+fn largest_layer(plan: &PublishPlan) -> PublishPlan {
+    let mut plan = plan.clone();
+    if let Some(video) = &mut plan.video {
+        video.layers.truncate(1);
+    }
+    plan
+}
+
+async fn open(shared: &Shared, plan: &PublishPlan) -> Result<(Publication, Session), SfuError> {
+    let ticket = shared.ticket();
+    let endpoint = ticket::endpoint(&ticket.publish_url, &shared.settings)?;
+    // RTX packets of simulcast need a mid and a repaired rid that many servers do not read; plain copies have them all.
+    let peer_plan = || shared.peer_plan(Direction::Publish, &endpoint, &ticket, Retransmission::Plain);
+    let publication = Publication::new(&peer_plan(), plan).await?;
+    let opening = Opening { endpoint: endpoint.clone(), bearer: ticket.bearer.clone(), shared };
+    match opening.open(publication.signalling()).await? {
+        Opened::Session(session) => Ok((publication, session)),
+        Opened::CounterOffer { mut session, offer } => {
+            let publication = Publication::new(&peer_plan(), plan).await?;
+            session.answer(publication.signalling(), &offer).await?;
+            Ok((publication, session))
         }
     }
 }

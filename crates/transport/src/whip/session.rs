@@ -1,11 +1,12 @@
 //! A WHIP or WHEP session: offer, answer or counter-offer, and the end.
 
-use incamera_relay_proto::{IceServer, TextSecret};
+use incamera_relay_proto::TextSecret;
 use reqwest::Method;
 
 use super::http::{self, Answer, JSON, Request, SDP};
 use super::link::{self, Link};
 use crate::peer::{PeerSignalling, media_lines};
+use crate::shared::Shared;
 use crate::ticket::{self, Endpoint};
 use crate::{SfuError, SfuSettings};
 
@@ -21,7 +22,11 @@ const STREAMS_RELATION: &str = "urn:incamera:streams";
 /// An open session.
 #[derive(Clone)]
 pub(super) struct Session {
-    resource: Endpoint,
+    /// Where it was opened: what is named relative to nothing else is relative to this.
+    opened_at: Endpoint,
+    /// `None` at a server that names none, which then notices the end by silence.
+    resource: Option<Endpoint>,
+    etag: Option<String>,
     bearer: TextSecret,
     settings: SfuSettings,
     links: Vec<Link>,
@@ -40,7 +45,7 @@ enum Outcome {
 pub(super) struct Opening<'a> {
     pub(super) endpoint: Endpoint,
     pub(super) bearer: TextSecret,
-    pub(super) settings: &'a SfuSettings,
+    pub(super) shared: &'a Shared,
 }
 
 /// Whether the peer connection that made the offer was used, or the server's offer needs a fresh one.
@@ -80,17 +85,22 @@ impl Opening<'_> {
                 bearer: &self.bearer,
                 content_type: Some(SDP),
                 accept: Some(SDP),
+                if_match: None,
                 body: offer.clone(),
                 limit: None,
             })
             .await?;
+            let is_description = answer.is(SDP) || answer.body.starts_with("v=0");
             match answer.status {
-                201 if answer.is(SDP) => return Ok(Outcome::Answered(self.session(&endpoint, answer)?)),
+                // 201 in RFC 9725; 200 at some servers.
+                200 | 201 if is_description => {
+                    return Ok(Outcome::Answered(self.session(&endpoint, answer)?));
+                }
                 // draft-ietf-wish-whep: the server's own offer instead of an answer.
-                406 if answer.is(SDP) && answer.header("location").is_some() => {
+                406 if is_description && answer.header("location").is_some() => {
                     return Ok(Outcome::CounterOffer(self.session(&endpoint, answer)?));
                 }
-                201 => return Err(SfuError::Protocol("a session without a description")),
+                200 | 201 => return Err(SfuError::Protocol("a session without a description")),
                 307 | 308 => endpoint = self.elsewhere(&endpoint, &answer)?,
                 _ => return Err(http::refusal(&answer)),
             }
@@ -101,18 +111,22 @@ impl Opening<'_> {
     /// Where a `Location` points. Cleartext and pins are judged anew: a redirect must not lead the ticket out of TLS.
     fn elsewhere(&self, from: &Endpoint, answer: &Answer) -> Result<Endpoint, SfuError> {
         let location = answer.header("location").ok_or(SfuError::Protocol("a redirect to nowhere"))?;
-        resolve(from, location, self.settings)
+        resolve(from, location, &self.shared.settings)
     }
 
     fn session(&self, endpoint: &Endpoint, answer: Answer) -> Result<Session, SfuError> {
-        let location = answer.header("location").ok_or(SfuError::Protocol("a session without a location"))?;
-        let resource = resolve(endpoint, location, self.settings)?;
+        let settings = &self.shared.settings;
+        let resource = answer.header("location").map(|location| resolve(endpoint, location, settings));
+        let resource = resource.transpose()?;
         let values = answer.headers.get_all("link").iter().filter_map(|value| value.to_str().ok());
         let links = link::parse(values);
+        self.shared.note_ice_servers(links.iter().filter_map(Link::ice_server).collect());
         Ok(Session {
+            opened_at: endpoint.clone(),
             resource,
+            etag: answer.header("etag").map(str::to_owned),
             bearer: self.bearer.clone(),
-            settings: self.settings.clone(),
+            settings: settings.clone(),
             links,
             agreed: answer.body,
         })
@@ -122,23 +136,20 @@ impl Opening<'_> {
 impl Session {
     /// Answers a counter-offer.
     pub(super) async fn answer(&mut self, peer: &PeerSignalling, offer: &str) -> Result<(), SfuError> {
+        let resource = self.resource.as_ref().ok_or(SfuError::Protocol("an offer without a location"))?;
         let body = peer.answer(offer).await?;
         let answer = http::send(Request {
             method: Method::PATCH,
-            endpoint: &self.resource,
+            endpoint: resource,
             bearer: &self.bearer,
             content_type: Some(SDP),
             accept: None,
+            if_match: self.etag.as_deref(),
             body,
             limit: None,
         })
         .await?;
-        if matches!(answer.status, 200 | 204) { Ok(()) } else { Err(http::refusal(&answer)) }
-    }
-
-    /// STUN and TURN servers that the server named.
-    pub(super) fn ice_servers(&self) -> Vec<IceServer> {
-        self.links.iter().filter_map(Link::ice_server).collect()
+        if matches!(answer.status, 200 | 201 | 204) { Ok(()) } else { Err(http::refusal(&answer)) }
     }
 
     /// The resource behind one of our own relations.
@@ -153,7 +164,8 @@ impl Session {
 
     /// Ends the session at the server; best effort, since it would also notice by silence.
     pub(super) async fn end(&self) {
-        if let Err(error) = self.request(Method::DELETE, &self.resource, String::new()).await {
+        let Some(resource) = &self.resource else { return };
+        if let Err(error) = self.request(Method::DELETE, resource, String::new()).await {
             tracing::debug!(%error, "a session was not ended");
         }
     }
@@ -171,6 +183,7 @@ impl Session {
             bearer: &self.bearer,
             content_type: (!body.is_empty()).then_some(JSON),
             accept: None,
+            if_match: None,
             body,
             limit: None,
         })
@@ -183,7 +196,7 @@ impl Session {
 
     fn related(&self, relation: &str) -> Option<Endpoint> {
         let link = self.links.iter().find(|link| link.has_relation(relation))?;
-        resolve(&self.resource, &link.target, &self.settings).ok()
+        resolve(self.resource.as_ref().unwrap_or(&self.opened_at), &link.target, &self.settings).ok()
     }
 }
 

@@ -8,12 +8,12 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::publish::pause_or_never;
 use super::session::{Opened, Opening, Session};
 use super::slot_table::{SlotBinding, SlotTable};
-use super::{PlayCommand, Shared, http, streams};
-use crate::peer::{PeerPlan, Player, PlayerHandle, Retransmission, media_lines};
-use crate::supervise::{Next, Supervisor};
+use super::{PlayCommand, http, streams};
+use crate::peer::{Player, PlayerHandle, Retransmission, media_lines};
+use crate::shared::Shared;
+use crate::supervise::{Next, Supervisor, pause_or_never};
 use crate::ticket::{self, Endpoint, PlayEndpoint};
 use crate::{Direction, LossReason, SfuError, Want};
 
@@ -204,17 +204,11 @@ async fn connect(shared: &Arc<Shared>, slots: u8) -> Result<Show, SfuError> {
     let PlayEndpoint::Slots(endpoint) = ticket::play_endpoint(&ticket, &shared.settings)? else {
         return Err(SfuError::Address("no address for slots in the new ticket"));
     };
-    let plan = PeerPlan {
-        direction: Direction::Play,
-        settings: shared.settings.clone(),
-        server_host: endpoint.url.host_str().unwrap_or_default().to_owned(),
-        ice_servers: ticket.ice_servers.clone(),
-        retransmission: Retransmission::Rtx,
-    };
+    let plan = shared.peer_plan(Direction::Play, &endpoint, &ticket, Retransmission::Rtx);
     let mut player = Player::new(&plan, shared.sink.clone(), shared.clock).await?;
     player.add_lines(MediaKind::Audio, slots).await?;
     player.add_lines(MediaKind::Video, slots).await?;
-    let opening = Opening { endpoint, bearer: ticket.bearer.clone(), settings: &shared.settings };
+    let opening = Opening { endpoint, bearer: ticket.bearer.clone(), shared };
     let Opened::Session(session) = opening.open(player.signalling()).await? else {
         return Err(SfuError::Protocol("a counter-offer for slots"));
     };

@@ -8,9 +8,9 @@ use reqwest::Method;
 use serde::Deserialize;
 use tokio::time::sleep;
 
-use super::Shared;
 use super::http::{self, Request};
 use super::session::Session;
+use crate::shared::Shared;
 use crate::ticket::{self, Endpoint};
 use crate::{RemoteStream, SfuEvent, StreamId};
 
@@ -51,6 +51,7 @@ pub(super) async fn watch(shared: Arc<Shared>, session: Session, resource: Endpo
             bearer: session.bearer(),
             content_type: None,
             accept: None,
+            if_match: None,
             body: String::new(),
             limit: Some(POLL_LIMIT),
         };

@@ -1,6 +1,7 @@
-//! A WHIP and WHEP server that behaves as some third parties' do: redirects, answers with an offer of its own, refuses.
-//! Its media end is a real peer connection; what matters here is who connects, so no media flows.
+//! A WHIP and WHEP server that behaves as some third parties' do: redirects, answers with an offer of its own, refuses,
+//! leaves out what it may and some things that it may not. Its media end is a real peer connection that counts packets.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
@@ -12,23 +13,42 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
 use incamera_relay_proto::{ResumeSecret, SfuKind, TextSecret, Ticket, TicketIdentity};
 use incamera_transport::{SfuError, SfuSettings, StreamId};
-use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
+use rtc::peer_connection::transport::RTCDtlsRole;
+use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
+use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState,
-    RTCPeerConnectionState, RTCSessionDescription,
+    RTCPeerConnectionState, RTCSessionDescription, SettingEngine, SettingEngineBuilder,
 };
 
-use crate::party::{Party, plan, want};
+use crate::party::{Party, Seen, plan, want};
 
 const BEARER: &str = "Bearer secret";
 
+/// How the server's media end differs from ours.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Manner {
+    #[default]
+    Usual,
+    /// It answers connectivity checks and makes none (RFC 8445 §2.5).
+    IceLite,
+    /// Its answers say `a=setup:active`.
+    ClientInDtls,
+    /// VP8 and Opus under numbers of its own, behind codecs that we do not have.
+    OtherNumbers,
+}
+
 #[derive(Default)]
 struct Script {
+    manner: Manner,
     peer: Mutex<Option<ServerPeer>>,
     connected: watch::Sender<u32>,
+    /// Streams that packets came on, with their number.
+    received: Arc<std::sync::Mutex<HashMap<u32, u32>>>,
+    tags_seen: std::sync::Mutex<Vec<String>>,
     deleted: AtomicU32,
     requests_without_bearer: AtomicU32,
 }
@@ -41,6 +61,7 @@ struct ServerPeer {
 struct Watcher {
     gathered: watch::Sender<bool>,
     connected: watch::Sender<u32>,
+    received: Arc<std::sync::Mutex<HashMap<u32, u32>>>,
 }
 
 #[async_trait::async_trait]
@@ -54,16 +75,70 @@ impl PeerConnectionEventHandler for Watcher {
             self.connected.send_modify(|count| *count += 1);
         }
     }
+
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        let received = Arc::clone(&self.received);
+        tokio::spawn(async move {
+            while let Some(event) = track.poll().await {
+                if let TrackRemoteEvent::OnRtpPacket(packet) = event {
+                    *received.lock().unwrap().entry(packet.header.ssrc).or_default() += 1;
+                }
+            }
+        });
+    }
+}
+
+fn codec(mime: &str, clock_rate: u32, channels: u16, payload_type: u8) -> RTCRtpCodecParameters {
+    let rtp_codec = RTCRtpCodec {
+        mime_type: mime.to_owned(),
+        clock_rate,
+        channels,
+        sdp_fmtp_line: String::new(),
+        rtcp_feedback: Vec::new(),
+    };
+    RTCRtpCodecParameters { rtp_codec, payload_type }
+}
+
+impl Manner {
+    fn media_engine(self) -> MediaEngine {
+        let mut engine = MediaEngine::default();
+        let [vp8, opus] = match self {
+            Self::Usual | Self::IceLite | Self::ClientInDtls => {
+                engine.register_default_codecs().unwrap();
+                return engine;
+            }
+            Self::OtherNumbers => {
+                engine.register_codec(codec("video/H264", 90_000, 0, 96), RtpCodecKind::Video).unwrap();
+                engine.register_codec(codec("audio/PCMU", 8_000, 0, 0), RtpCodecKind::Audio).unwrap();
+                [120, 98]
+            }
+        };
+        engine.register_codec(codec("video/VP8", 90_000, 0, vp8), RtpCodecKind::Video).unwrap();
+        engine.register_codec(codec("audio/opus", 48_000, 2, opus), RtpCodecKind::Audio).unwrap();
+        engine
+    }
+
+    fn settings(self) -> SettingEngine {
+        let settings = SettingEngineBuilder::new();
+        match self {
+            Self::IceLite => settings.with_lite(true).build(),
+            Self::ClientInDtls => settings.with_answering_dtls_role(RTCDtlsRole::Client).build(),
+            _ => settings.build(),
+        }
+    }
 }
 
 impl ServerPeer {
     async fn new(script: &Script) -> Self {
-        let mut engine = MediaEngine::default();
-        engine.register_default_codecs().unwrap();
         let (gathered_in, gathered) = watch::channel(false);
-        let watcher = Watcher { gathered: gathered_in, connected: script.connected.clone() };
+        let watcher = Watcher {
+            gathered: gathered_in,
+            connected: script.connected.clone(),
+            received: Arc::clone(&script.received),
+        };
         let connection = PeerConnectionBuilder::new()
-            .with_media_engine(engine)
+            .with_media_engine(script.manner.media_engine())
+            .with_setting_engine(script.manner.settings())
             .with_handler(Arc::new(watcher))
             .with_udp_addrs(vec!["127.0.0.1:0"])
             .build()
@@ -152,6 +227,8 @@ async fn resource(
             StatusCode::OK
         }
         "PATCH" => {
+            let tag = headers.get(header::IF_MATCH).and_then(|tag| tag.to_str().ok());
+            script.tags_seen.lock().unwrap().extend(tag.map(str::to_owned));
             let peer = script.peer.lock().await;
             let answer = RTCSessionDescription::answer(answer).unwrap();
             peer.as_ref().unwrap().connection.set_remote_description(answer).await.unwrap();
@@ -161,14 +238,27 @@ async fn resource(
     }
 }
 
+/// Takes an offer and answers with 200 and nothing but the description.
+async fn terse(State(script): State<Arc<Script>>, offer: String) -> Response {
+    let peer = ServerPeer::new(&script).await;
+    let answer = peer.answer(offer).await;
+    *script.peer.lock().await = Some(peer);
+    (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain")], answer).into_response()
+}
+
 fn redirect(status: StatusCode, to: &'static str) -> axum::routing::MethodRouter<Arc<Script>> {
     post(move || async move { (status, [(HeaderName::from_static("location"), to)]) })
 }
 
 async fn serve() -> (Arc<Script>, String) {
-    let script = Arc::new(Script::default());
+    serve_in(Manner::Usual).await
+}
+
+async fn serve_in(manner: Manner) -> (Arc<Script>, String) {
+    let script = Arc::new(Script { manner, ..Script::default() });
     let router = Router::new()
         .route("/whip/plain", post(plain))
+        .route("/whip/terse", post(terse))
         .route("/whip/counter", post(countering))
         .route("/whip/moved", redirect(StatusCode::PERMANENT_REDIRECT, "/whip/balanced"))
         .route("/whip/balanced", redirect(StatusCode::TEMPORARY_REDIRECT, "plain"))
@@ -213,6 +303,21 @@ async fn connects(path: &str) {
     assert_eq!(script.requests_without_bearer.load(SeqCst), 0);
 }
 
+/// Publishes so many layers and waits until enough packets came on so many streams, and on no other.
+async fn sends(manner: Manner, path: &str, layers: usize, streams: usize) -> Arc<Script> {
+    let (script, origin) = serve_in(manner).await;
+    let mut party = join(&origin, path, "secret");
+    party.sfu.publish(plan(layers)).await.unwrap();
+    let came = |_: &Seen| {
+        let received = script.received.lock().unwrap();
+        received.len() >= streams && received.values().all(|packets| *packets > 20)
+    };
+    assert!(party.run_until(came).await, "{:?}", script.received.lock().unwrap());
+    assert_eq!(script.received.lock().unwrap().len(), streams);
+    party.sfu.close().await;
+    script
+}
+
 async fn fails(path: &str, bearer: &str) -> SfuError {
     let (_, origin) = serve().await;
     join(&origin, path, bearer).sfu.publish(plan(1)).await.unwrap_err()
@@ -231,6 +336,24 @@ async fn redirects_are_followed_with_the_ticket() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn counter_offer_is_answered() {
     connects("/whip/counter").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn media_reaches_a_server_that_is_ice_lite_or_the_client_in_dtls() {
+    sends(Manner::IceLite, "/whip/plain", 1, 2).await;
+    sends(Manner::ClientInDtls, "/whip/plain", 1, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn counter_offer_with_other_codecs_and_numbers_is_answered_and_its_version_named() {
+    let script = sends(Manner::OtherNumbers, "/whip/counter", 1, 2).await;
+    assert_eq!(*script.tags_seen.lock().unwrap(), ["\"1\""]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answer_without_location_or_type_is_an_answer() {
+    let script = sends(Manner::Usual, "/whip/terse", 1, 2).await;
+    assert_eq!(script.deleted.load(SeqCst), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
