@@ -1,4 +1,5 @@
-//! Interoperation with software that is not ours: meetings through Debian's Janus, and plain Chromium against our SFU.
+//! Interoperation with software that is not ours: meetings through Debian's Janus and through
+//! WHIP and WHEP servers of others, and plain Chromium against our SFU.
 //!
 //! Read first: [`Server`], [`Report`]. Servers run in network namespaces made here, or on loopback; all of it is gone
 //! when a run ends, however it ends.
@@ -11,6 +12,8 @@ mod meeting;
 mod port_finder;
 mod report;
 mod switching;
+mod whip;
+mod whip_servers;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,6 +27,8 @@ pub enum Server {
     Janus,
     /// Plain Chromium, which publishes to and plays from our SFU.
     Chromium,
+    /// Debian's simple-whip-server and npm's janus-whep-server: whole meetings of `incamera-cli`.
+    Whip,
 }
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -44,5 +49,6 @@ pub fn run(server: Server) -> Report {
     match server {
         Server::Janus => janus::run(),
         Server::Chromium => chromium::run(),
+        Server::Whip => whip::run(),
     }
 }

@@ -47,8 +47,11 @@ pub struct Participant {
     pub room_code: Option<String>,
     /// MLS epoch, once known.
     pub epoch: Option<u64>,
-    /// Time from being admitted to the first decoded picture.
-    pub first_picture_ms: Option<u64>,
+    /// Time from being admitted (its own admission, or that of the one who is seen, whichever was later) to the first
+    /// decoded picture, by the name of who is seen.
+    pub first_pictures_ms: Vec<(String, u64)>,
+    /// When it told that a connection to the SFU was lost, machine-wide monotonic microseconds.
+    pub sfu_lost_us: Vec<u64>,
     /// Problems that it reported, `(code, name of the person concerned)`.
     pub problems: Vec<(String, Option<String>)>,
     names: HashMap<String, String>,
@@ -103,7 +106,8 @@ impl Participant {
             statistics: None,
             room_code: None,
             epoch: None,
-            first_picture_ms: None,
+            first_pictures_ms: Vec::new(),
+            sfu_lost_us: Vec::new(),
             problems: Vec::new(),
             names: HashMap::new(),
             invite: None,
@@ -155,8 +159,9 @@ impl Participant {
             }
             Some("first_picture") => {
                 let after = line.get("after_admission_ms").and_then(Value::as_u64);
-                self.first_picture_ms = self.first_picture_ms.or(after);
+                self.first_pictures_ms.extend(text("name").zip(after));
             }
+            Some("sfu_lost") => self.sfu_lost_us.extend(line["t_us"].as_u64()),
             Some("statistics") if !self.is_judged => self.statistics = Some(line.clone()),
             Some("problem") => self.problems.push((text("code").unwrap_or_default(), text("name"))),
             Some("joined") => self.learn_name(&line["member"]),
@@ -183,6 +188,12 @@ impl Participant {
     #[must_use]
     pub fn pictures_from(&self) -> usize {
         self.rows().filter(|row| number(row, "video_frames_opened") > 0).count()
+    }
+
+    /// Time from being admitted to the first decoded picture of anybody.
+    #[must_use]
+    pub fn first_picture_ms(&self) -> Option<u64> {
+        self.first_pictures_ms.first().map(|(_, after)| *after)
     }
 
     /// Rows of its latest statistics, one for each sender.

@@ -122,7 +122,7 @@ fn participant_report(person: &Participant, received: Vec<ReceivedReport>) -> Pa
         epoch: person.epoch,
         cpu_percent: own("cpu_percent"),
         rss_mb: own("rss_mb"),
-        first_picture_ms: person.first_picture_ms,
+        first_picture_ms: person.first_picture_ms(),
         received,
     }
 }

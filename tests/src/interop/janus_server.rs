@@ -13,6 +13,8 @@ use tempfile::TempDir;
 const MODULES: &str = "/usr/lib/x86_64-linux-gnu/janus";
 /// UDP ports for media: two connections for each of sixteen people.
 pub(super) const MEDIA_PORTS: RangeInclusive<u16> = 20_000..=20_031;
+/// A room that is there from the start, for servers that make none.
+pub(super) const ROOM: u32 = 1_234;
 /// Port of the WebSocket.
 const SIGNALLING_PORT: u16 = 18_188;
 /// Janus needs 50 to 100 ms on an idle machine.
@@ -24,7 +26,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(super) struct JanusServer {
     process: Child,
     namespace: Namespace,
-    _folder: TempDir,
+    folder: TempDir,
     version: String,
 }
 
@@ -38,17 +40,23 @@ impl JanusServer {
         let namespace = Namespace::create()?;
         let folder = tempfile::tempdir().map_err(|why| format!("no temporary folder: {why}"))?;
         configure(folder.path(), &namespace).map_err(|why| format!("Janus' configuration: {why}"))?;
-        let process = Command::new("ip")
-            .args(["netns", "exec", &namespace.name, "janus", "--log-stdout", "-F"])
-            .arg(folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|why| format!("Janus cannot be started: {why}"))?;
-        let mut server = Self { process, namespace, _folder: folder, version };
-        server.wait_until_ready()?;
+        let process = run(&namespace, folder.path())?;
+        let server = Self { process, namespace, folder, version };
+        server.wait_for(SIGNALLING_PORT)?;
         Ok(server)
+    }
+
+    /// Ends it as a crash would.
+    pub(super) fn crash(&mut self) {
+        // Failing means that it is gone already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
+    /// Starts it again, as it was; returns when its port accepts.
+    pub(super) fn start_again(&mut self) -> Result<(), String> {
+        self.process = run(&self.namespace, self.folder.path())?;
+        self.wait_for(SIGNALLING_PORT)
     }
 
     /// What Janus says its version is.
@@ -71,28 +79,36 @@ impl JanusServer {
         self.namespace.theirs.into()
     }
 
-    fn wait_until_ready(&mut self) -> Result<(), String> {
+    /// A program that runs beside it, in its namespace.
+    pub(super) fn command(&self, program: &str) -> Command {
+        self.namespace.command(program)
+    }
+
+    /// Waits until something in its namespace listens on a TCP port.
+    pub(super) fn wait_for(&self, port: u16) -> Result<(), String> {
         let began = Instant::now();
-        let address = (self.theirs(), SIGNALLING_PORT).into();
+        let address = (self.theirs(), port).into();
         while began.elapsed() < START_LIMIT {
             if TcpStream::connect_timeout(&address, LOOK).is_ok() {
                 return Ok(());
             }
-            if let Ok(Some(exit)) = self.process.try_wait() {
-                return Err(format!("Janus ended at once ({exit})"));
-            }
             std::thread::park_timeout(LOOK);
         }
-        Err("Janus did not become ready".to_owned())
+        Err(format!("nothing listens on port {port} of the server's namespace"))
     }
 }
 
 impl Drop for JanusServer {
     fn drop(&mut self) {
-        // Failing means that it is gone already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.crash();
     }
+}
+
+fn run(namespace: &Namespace, folder: &Path) -> Result<Child, String> {
+    let mut janus = namespace.command("janus");
+    janus.args(["--log-stdout", "-F"]).arg(folder);
+    janus.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    janus.spawn().map_err(|why| format!("Janus cannot be started: {why}"))
 }
 
 /// A network namespace and the pair of interfaces that leads into it; both are gone when this is dropped.
@@ -128,6 +144,14 @@ impl Namespace {
         ip(&["-n", &space.name, "link", "set", &space.far, "up"])?;
         ip(&["-n", &space.name, "link", "set", "lo", "up"])?;
         Ok(space)
+    }
+}
+
+impl Namespace {
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.name, program]);
+        command
     }
 }
 
@@ -176,5 +200,9 @@ fn configure(folder: &Path, namespace: &Namespace) -> std::io::Result<()> {
         namespace.theirs,
     );
     fs::write(folder.join("janus.transport.websockets.jcfg"), sockets)?;
-    fs::write(folder.join("janus.plugin.videoroom.jcfg"), "general: { }\n")
+    let room = format!(
+        "room-{ROOM}: {{ publishers = 16\n bitrate = 8000000\n fir_freq = 0\n audiocodec = \"opus\"\n \
+         videocodec = \"vp8\"\n record = false }}\n"
+    );
+    fs::write(folder.join("janus.plugin.videoroom.jcfg"), room)
 }

@@ -11,6 +11,10 @@ use tempfile::TempDir;
 
 use crate::demo::{FrameLog, Participant, Spawn, monotonic_us};
 
+/// Share of the pictures sent that must have been decoded on a good network.
+pub(super) const PICTURES: f64 = 0.98;
+/// Share of the time that must have been filled with decoded sound; the first block comes after the first picture.
+pub(super) const SOUND: f64 = 0.90;
 /// How long everybody has to see everybody.
 const ASSEMBLY_LIMIT: Duration = Duration::from_secs(20);
 /// How long a process has to leave in an orderly way.
@@ -31,6 +35,12 @@ pub(super) struct Place {
     pub(super) sfu: String,
     /// `--bind` of everybody.
     pub(super) bind: IpAddr,
+}
+
+/// Programs of this workspace lie beside this one.
+pub(super) fn programs() -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|why| why.to_string())?;
+    own.parent().map(PathBuf::from).ok_or_else(|| "this program lies nowhere".to_owned())
 }
 
 /// What one person does.
@@ -146,12 +156,10 @@ impl Meeting {
         let people = self.people.iter().map(|person| Take {
             name: person.name.clone(),
             log: person.frame_log(),
-            first_picture_ms: person.first_picture_ms,
+            first_pictures_ms: person.first_pictures_ms.clone(),
+            sfu_lost_us: person.sfu_lost_us.clone(),
             problems: person.problems.clone(),
-            lost_packets: person
-                .rows()
-                .filter_map(|row| row.get("lost_packets").and_then(Value::as_u64))
-                .sum(),
+            repair: Repair::of(person),
         });
         Takes { ended_us, people: people.collect() }
     }
@@ -167,9 +175,32 @@ pub(super) struct Takes {
 pub(super) struct Take {
     pub(super) name: String,
     pub(super) log: FrameLog,
-    pub(super) first_picture_ms: Option<u64>,
+    /// Milliseconds from admission to the first picture, by who was seen.
+    pub(super) first_pictures_ms: Vec<(String, u64)>,
+    /// When a connection to the server was lost.
+    pub(super) sfu_lost_us: Vec<u64>,
     pub(super) problems: Vec<(String, Option<String>)>,
-    pub(super) lost_packets: u64,
+    pub(super) repair: Repair,
+}
+
+/// What one person did about packets that were lost.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Repair {
+    /// Packets that it sent again.
+    pub(super) resent: u64,
+    /// Packets that came to it after later ones.
+    pub(super) late: u64,
+    /// Packets that never came to it.
+    pub(super) lost: u64,
+}
+
+impl Repair {
+    fn of(person: &Participant) -> Self {
+        let sum = |key: &str| person.rows().filter_map(|row| row.get(key).and_then(Value::as_u64)).sum();
+        let sent = person.statistics.as_ref().map(|all| &all["sent"]["resent_packets"]);
+        let resent = sent.and_then(Value::as_u64).unwrap_or_default();
+        Self { resent, late: sum("late_packets"), lost: sum("lost_packets") }
+    }
 }
 
 /// What one person had of another in a window of time.
@@ -224,17 +255,57 @@ impl Takes {
         if good { Ok(words) } else { Err(words) }
     }
 
+    /// How long everybody waited for the first picture of everybody, 95 of 100 times at the most.
+    pub(super) fn first_pictures_ms_p95(&self) -> Option<u64> {
+        let all = self.people.iter().flat_map(|person| &person.first_pictures_ms);
+        let mut sorted: Vec<_> = all.map(|(_, after)| *after).collect();
+        sorted.sort_unstable();
+        // Nearest rank.
+        sorted.get((95 * sorted.len()).div_ceil(100).checked_sub(1)?).copied()
+    }
+
+    /// Who saw whom after how many milliseconds.
+    pub(super) fn first_pictures(&self) -> String {
+        let pairs =
+            self.people.iter().flat_map(|at| at.first_pictures_ms.iter().map(move |of| (&at.name, of)));
+        pairs.map(|(at, (from, after))| format!("{at}←{from} {after} ms")).collect::<Vec<_>>().join(", ")
+    }
+
     pub(super) fn of(&self, name: &str) -> Option<&Take> {
         self.people.iter().find(|person| person.name == name)
     }
 }
 
 impl Take {
+    /// When the first picture of each other that was captured after `since_us` was decoded.
+    pub(super) fn pictures_since(&self, since_us: u64) -> impl Iterator<Item = (&str, Option<u64>)> {
+        self.log.received.iter().map(move |(from, frames)| {
+            let pictures = frames.iter().filter(|frame| frame.kind == "video");
+            let new = pictures.filter(|frame| frame.captured_us > since_us);
+            (from.as_str(), new.map(|frame| frame.decoded_us).min())
+        })
+    }
+
     /// Widths of the pictures of `from` that were captured in `window`, in order.
     pub(super) fn widths(&self, from: &str, window: &Range<u64>) -> Vec<u32> {
         let received =
             self.log.received.iter().filter(|(name, _)| name == from).flat_map(|(_, frames)| frames);
         received.filter(|frame| window.contains(&frame.captured_us)).filter_map(|frame| frame.width).collect()
+    }
+}
+
+/// The check of a meeting must fail when Ben loses Ada's key, for Ada's pictures at Ben and for nobody else's.
+pub(super) fn wrong_key(place: &Place, watched: Duration) -> Result<String, String> {
+    let ben = Cast { sabotage: Some("drop-key:Ada".to_owned()), ..Cast::named("Ben") };
+    let mut meeting = Meeting::begin(place, &[Cast::named("Ada"), ben])?;
+    meeting.stay(watched)?;
+    let takes = meeting.end();
+    let judged = takes.judge(0, PICTURES, SOUND);
+    let shares = takes.shares(0);
+    let [ada, ben] = shares.as_slice() else { return Err("not two people".to_owned()) };
+    match judged {
+        Err(words) if ada.pictures() >= PICTURES && ben.pictures() == 0.0 => Ok(format!("noticed: {words}")),
+        Ok(words) | Err(words) => Err(format!("Ada's pictures were to be unreadable at Ben alone: {words}")),
     }
 }
 

@@ -7,3 +7,4 @@ mod hostile_sfu;
 mod lobby;
 mod outage;
 mod quality;
+mod turn;

@@ -106,7 +106,7 @@ fn an_sfu_that_stops_is_noticed_by_its_silence_and_media_is_back_when_it_is() {
     let stopped = monotonic_us();
     for person in [&mut host, &mut ben] {
         let lost = person.wait_for("sfu_lost", PATIENCE, |_| true);
-        assert!(seconds_since(stopped, &lost) <= 2.5, "{} s: {lost}", seconds_since(stopped, &lost));
+        assert!(seconds_since(stopped, &lost) <= 2.0, "{} s: {lost}", seconds_since(stopped, &lost));
     }
     relay.signal(Signal::CONT);
     let back = monotonic_us();
