@@ -10,9 +10,6 @@ use crate::{FrameSender, OpenError, SealError};
 /// Bytes of a nonce and of the salt (Nn).
 const NONCE_BYTES: usize = 12;
 
-/// Shortest base key: the 128 bits of the smaller suite.
-const MIN_BASE_KEY_BYTES: usize = 16;
-
 /// The secret that an epoch of the group exports for media (RFC 9605 §5.2). Zeroised when dropped.
 ///
 /// It can be neither copied nor shown, and gives out at most one [`FrameSender`] per context (SEC-17).
@@ -24,15 +21,14 @@ pub struct BaseKey {
 }
 
 impl BaseKey {
-    /// A base key for `suite`; `None` below 16 bytes. MLS exports [`FrameSuite::key_len`] bytes.
+    /// A base key for `suite`, which has [`FrameSuite::key_len`] bytes, as MLS exports it; `None` otherwise.
     #[must_use]
     pub fn new(suite: FrameSuite, secret: Zeroizing<Vec<u8>>) -> Option<Self> {
-        (secret.len() >= MIN_BASE_KEY_BYTES).then_some(Self {
-            suite,
-            secret,
-            sending_leaf: None,
-            senders_taken: 0,
-        })
+        (secret.len() == suite.key_len()).then(|| Self::of_any_length(suite, secret))
+    }
+
+    const fn of_any_length(suite: FrameSuite, secret: Zeroizing<Vec<u8>>) -> Self {
+        Self { suite, secret, sending_leaf: None, senders_taken: 0 }
     }
 
     /// The suite of the room.

@@ -13,9 +13,12 @@ pub enum InstallError {
     /// never seal again (SEC-17).
     #[error("these keys were replaced before and cannot be used again")]
     SpentKeys,
-    /// The base key is shorter than the suite needs.
+    /// The base key is not as long as the suite's keys.
     #[error("the media key has the wrong length")]
     BaseKeyLength,
+    /// No key of our own can be derived from the base key.
+    #[error("the media key gives no key to send with")]
+    Derivation,
     /// Our leaf has no place in a key id.
     #[error("the place in the group is out of range")]
     LeafOutOfRange,
@@ -27,6 +30,7 @@ impl Fault for InstallError {
             Self::StaleEpoch => "frames.install.stale_epoch",
             Self::SpentKeys => "frames.install.spent_keys",
             Self::BaseKeyLength => "frames.install.base_key_length",
+            Self::Derivation => "frames.install.derivation",
             Self::LeafOutOfRange => "frames.install.leaf_out_of_range",
         }
     }
@@ -49,8 +53,8 @@ pub enum FrameSealError {
     /// Media is stopped: not yet in the meeting, or the link was lost for too long (SEC-08, SEC-19).
     #[error("media is stopped")]
     Stopped,
-    /// No keys were installed yet.
-    #[error("there is no media key yet")]
+    /// No keys were installed yet, or the newest could not be.
+    #[error("there is no media key to seal with")]
     NoKeys,
     /// The rules do not let us send this (SEC-10).
     #[error("the rules of the meeting do not allow this stream")]

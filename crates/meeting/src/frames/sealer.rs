@@ -22,6 +22,8 @@ pub struct FrameSealer {
     spent: Vec<[u8; 32]>,
     frames_sealed: [u64; CONTEXTS],
     flow: Flow,
+    /// Keys came that could not be taken over: those that are here are outdated.
+    is_behind: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,7 @@ impl FrameSealer {
             spent: Vec::new(),
             frames_sealed: [0; CONTEXTS],
             flow: Flow::Stopped,
+            is_behind: false,
         }
     }
 
@@ -61,8 +64,17 @@ impl FrameSealer {
     /// The same keys again change nothing but the time of the switch, which can only come earlier.
     ///
     /// # Errors
-    /// [`InstallError`]; sealing goes on as before.
+    /// [`InstallError`]. Unless it is [`InstallError::StaleEpoch`], nothing is sealed until later keys come: who
+    /// was removed may have the keys that are here (SEC-05).
     pub fn install(&mut self, keys: &EpochKeys) -> Result<(), InstallError> {
+        let taken = self.take_over(keys);
+        if taken.is_err_and(|error| error != InstallError::StaleEpoch) {
+            self.is_behind = true;
+        }
+        taken
+    }
+
+    fn take_over(&mut self, keys: &EpochKeys) -> Result<(), InstallError> {
         if let Some(known) = self.epochs_mut().find(|known| known.is(keys)) {
             known.switch_at = known.switch_at.min(keys.switch_at);
             return Ok(());
@@ -86,6 +98,7 @@ impl FrameSealer {
             }
             self.next = Some(epoch);
         }
+        self.is_behind = false;
         Ok(())
     }
 
@@ -136,6 +149,9 @@ impl FrameSealer {
         if self.flow == Flow::Stopped {
             return Err(FrameSealError::Stopped);
         }
+        if self.is_behind {
+            return Err(FrameSealError::NoKeys);
+        }
         if self.next.as_ref().is_some_and(|next| next.switch_at <= now.mono) {
             self.current = self.next.take();
         }
@@ -159,7 +175,7 @@ impl SealingEpoch {
             let kid = Kid::new(*context, keys.own_leaf, keys.epoch).ok_or(InstallError::LeafOutOfRange)?;
             let slot = senders.get_mut(usize::from(context.number())).filter(|slot| slot.is_none());
             if let Some(slot) = slot {
-                let sender = base.take_sender(kid).map_err(|_| InstallError::BaseKeyLength)?;
+                let sender = base.take_sender(kid).map_err(|_| InstallError::Derivation)?;
                 *slot = Some(Box::new(sender));
             }
         }

@@ -87,20 +87,30 @@ fn replaced_keys_never_seal_again() {
     sealer.install(&fork.keys(0, START.mono)).unwrap();
     send(&mut sealer, START, MIC);
     assert_eq!(sealer.install(&room.keys(0, START.mono)), Err(InstallError::SpentKeys));
-    assert_eq!(nonce(&send(&mut sealer, START, MIC)).1, 1, "the keys in use go on");
+    assert_eq!(sealer.seal(START, MIC, media(START, MIC)).err(), Some(FrameSealError::NoKeys));
+    let later = Room { epoch: Epoch(2), ..room };
+    sealer.install(&later.keys(0, START.mono)).unwrap();
+    assert_eq!(nonce(&send(&mut sealer, START, MIC)).1, 0);
 }
 
+// SEC-05
 #[test]
-fn broken_keys_leave_those_in_use_alone() {
+fn after_keys_that_cannot_be_taken_over_nothing_is_sealed_with_the_old_ones() {
     let room = Room::of(2);
     let mut sealer = room.sealer(0);
+    send(&mut sealer, START, MIC);
     let mut short = room.next().keys(0, START.mono);
     short.base_key.truncate(8);
     assert_eq!(sealer.install(&short), Err(InstallError::BaseKeyLength));
     let mut outside = room.next().keys(0, START.mono);
     outside.own_leaf = LeafIndex(1_024);
     assert_eq!(sealer.install(&outside), Err(InstallError::LeafOutOfRange));
-    assert_eq!(sealer.epoch(START), Some(Epoch(1)));
+    sealer.start();
+    assert_eq!(sealer.seal(START, MIC, media(START, MIC)).err(), Some(FrameSealError::NoKeys));
+    sealer.install(&room.keys(0, START.mono)).unwrap();
+    assert_eq!(sealer.seal(START, MIC, media(START, MIC)).err(), Some(FrameSealError::NoKeys));
+    sealer.install(&room.next().keys(0, START.mono)).unwrap();
+    send(&mut sealer, START, MIC);
 }
 
 #[test]
