@@ -1,8 +1,9 @@
-//! Checks of the repository itself: who may name whom, how large things are, whether what is promised has a
-//! test, and whether the documents name what exists. `./dev check` runs them.
+//! Checks of the repository itself: who may name whom, whether every file is compiled, how large things are,
+//! whether what is promised has a test, and whether the documents name what exists. `./dev check` runs them.
 
 mod boundaries;
 mod documents;
+mod modules;
 mod security_ids;
 mod sizes;
 mod sources;
@@ -18,6 +19,7 @@ pub type Finding = String;
 /// When the repository cannot be read at all.
 pub fn run(repository: &Repository) -> Result<Vec<Finding>, String> {
     let mut findings = boundaries::check(repository)?;
+    findings.extend(modules::check(repository));
     findings.extend(sizes::check(repository));
     findings.extend(security_ids::check(repository)?);
     findings.extend(documents::check(repository)?);
