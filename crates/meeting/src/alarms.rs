@@ -10,8 +10,8 @@ use crate::codes::AlarmCode;
 /// Time in which the same alarm about the same member is raised once.
 const EPISODE: Duration = Duration::from_secs(30);
 
-/// Alarms remembered.
-const MAX_EPISODES: usize = 256;
+/// Members about whom one alarm is raised in an episode.
+const MAX_MEMBERS: usize = 64;
 
 /// Which alarms were raised lately.
 #[derive(Debug, Default)]
@@ -23,7 +23,9 @@ impl Alarms {
     /// Whether this alarm is news.
     pub(crate) fn raise(&mut self, now: Mono, code: AlarmCode, member: Option<MemberId>) -> bool {
         self.raised.retain(|_, at| now.since(*at) < EPISODE);
-        if self.raised.len() >= MAX_EPISODES || self.raised.contains_key(&(code, member)) {
+        let of_code = self.raised.keys().filter(|(raised, _)| *raised == code).count();
+        let is_flood = of_code >= MAX_MEMBERS && !code.tells_of_a_split();
+        if is_flood || self.raised.contains_key(&(code, member)) {
             return false;
         }
         self.raised.insert((code, member), now);
@@ -44,5 +46,21 @@ mod tests {
         assert!(!alarms.raise(start.plus(Duration::from_secs(29)), AlarmCode::ForkLog, ada));
         assert!(alarms.raise(start, AlarmCode::ForkLog, ben));
         assert!(alarms.raise(start.plus(EPISODE), AlarmCode::ForkLog, ada));
+    }
+
+    #[test]
+    fn sec_09_flood_of_one_alarm_hides_no_other_and_never_a_fork() {
+        let mut alarms = Alarms::default();
+        let now = Mono::from_micros(0);
+        let member = |number: u16| {
+            let mut id = [0; 16];
+            id[..2].copy_from_slice(&number.to_be_bytes());
+            Some(MemberId(id))
+        };
+        let mut raise_all =
+            |code| (0..1_000).filter(|number| alarms.raise(now, code, member(*number))).count();
+        assert_eq!(raise_all(AlarmCode::MessageRefused), MAX_MEMBERS);
+        assert_eq!(raise_all(AlarmCode::ForkState), 1_000);
+        assert_eq!(raise_all(AlarmCode::MediaForged), MAX_MEMBERS);
     }
 }
