@@ -91,7 +91,8 @@ impl EpochView<'_> {
         if unchanged || !self.safeguards.path_leaf() { Ok(()) } else { Err(Refusal::PathLeaf) }
     }
 
-    /// New rules chain to the same room key, belong to the same room and group, keep what is fixed, are newer.
+    /// New rules chain to the same room key, belong to the same room and group, keep what is fixed and follow the
+    /// present ones: a version that leaps ahead could be the last possible.
     fn read_rules(&self, bytes: &[u8]) -> Result<VerifiedRules, Refusal> {
         let current = self.rules.rules();
         let unverified = UnverifiedRules::parse(bytes).map_err(|_| Refusal::Rules)?;
@@ -99,7 +100,7 @@ impl EpochView<'_> {
         let kept = new.rules().room == current.room
             && new.rules().group == current.group
             && new.rules().suite == current.suite;
-        if !kept || new.rules().version <= current.version {
+        if !kept || Some(new.rules().version) != current.version.checked_add(1) {
             return Err(Refusal::Rules);
         }
         match new.signer() {

@@ -1,6 +1,8 @@
 //! What a staged commit would do, taken out of openmls: sender = member, inline proposals, three proposal types
 //! (wire.md §5). Everything else is refused here.
 
+mod signed;
+
 use incamera_identity::{Credential, VerifyingKey};
 use incamera_types::LeafIndex;
 use openmls::prelude::{

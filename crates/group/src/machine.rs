@@ -15,8 +15,9 @@ use incamera_identity::{RoomCode, SigningKey, hmac_sha256};
 use incamera_types::{Epoch, LeafIndex, MemberId, Mono, Now};
 #[cfg(feature = "danger-sabotage")]
 use openmls::group::PastEpochDeletionPolicy;
-use openmls::prelude::{GroupEpoch, MlsGroup};
+use openmls::prelude::{GroupEpoch, KeyPackage, MlsGroup};
 use openmls_traits::OpenMlsProvider as _;
+use tls_codec::Serialize as _;
 use zeroize::Zeroizing;
 
 use crate::error::{GroupError, Refusal};
@@ -252,12 +253,23 @@ impl GroupMachine {
         let (key_package, leaf) = read_key_package(self.provider.crypto(), key_package)?;
         let known = self.roster.has_key(&leaf.leaf_key)
             || self.plan.admissions.iter().any(|planned| planned.leaf_key == leaf.leaf_key);
-        if known {
+        if known || self.shares_hpke_key(&key_package) {
             return Err(GroupError::KeyPackage);
         }
         let cause = Cause { since: at, turn };
         self.plan.admissions.push(Admission { id, key_package, leaf_key: leaf.leaf_key, replaces, cause });
         Ok(())
+    }
+
+    /// No two leaves may share an HPKE key (RFC 9420 §12.2): whoever copies one would spoil the commit.
+    fn shares_hpke_key(&self, key_package: &KeyPackage) -> bool {
+        let keys = hpke_keys(key_package);
+        self.group.members().any(|member| keys.contains(&member.encryption_key))
+            || self
+                .plan
+                .admissions
+                .iter()
+                .any(|planned| hpke_keys(&planned.key_package).iter().any(|key| keys.contains(key)))
     }
 
     fn plan_removal(&mut self, at: Mono, member: MemberId, turn: CommitTurn) -> Result<(), GroupError> {
@@ -281,7 +293,7 @@ impl GroupMachine {
         if self.room_key.is_none() && !self.rules.powers_of(&leaf_key).contains(Powers::RULES) {
             return Err(GroupError::NotAllowed);
         }
-        self.edited_rules(&edits)?;
+        self.edited_rules(self.plan.edits.iter().chain(&edits))?;
         self.plan.edits.extend(edits);
         Ok(())
     }
@@ -356,8 +368,8 @@ impl GroupMachine {
 /// RFC 9605 §5.2.
 pub(crate) const BASE_KEY_LABEL: &str = "SFrame 1.0 Base Key";
 
-/// From its output committers are named in the clear authenticated data of their commits, so that somebody for
-/// whom the secret part fails can still say whose commit it was; unlinkable across epochs.
+/// From its output committers are named in the clear authenticated data of their commits; unlinkable across
+/// epochs.
 pub(crate) const TAG_LABEL: &str = "Incamera 1.0 committer";
 
 /// The name of a committer in one epoch: the first 16 bytes of HMAC-SHA-256 over its member id.
@@ -367,11 +379,20 @@ pub(crate) fn committer_tag(tag_key: &[u8], member: MemberId) -> Vec<u8> {
     tag
 }
 
+/// The init key and the leaf's encryption key, which openmls shows in its wire format only: a length, the key.
+fn hpke_keys(key_package: &KeyPackage) -> [Vec<u8>; 2] {
+    let encryption_key =
+        key_package.leaf_node().encryption_key().tls_serialize_detached().unwrap_or_default();
+    [key_package.hpke_init_key().as_slice().to_vec(), encryption_key.get(1..).unwrap_or_default().to_vec()]
+}
+
 fn fixed(bytes: &[u8]) -> [u8; 32] {
     bytes.first_chunk().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod hostile_tests;
+#[cfg(all(test, feature = "danger-sabotage"))]
+mod sabotage_tests;
 #[cfg(test)]
 mod tests;

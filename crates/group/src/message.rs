@@ -145,6 +145,18 @@ pub enum GroupOutput {
         /// Why.
         reason: Refusal,
     },
+    /// A removal cannot be committed.
+    RemovalFailed {
+        /// Whom.
+        member: MemberId,
+        /// Why.
+        reason: Refusal,
+    },
+    /// Edits of the rules cannot be committed.
+    RulesFailed {
+        /// Why.
+        reason: Refusal,
+    },
     /// A new epoch and its keys.
     EpochStarted(Box<EpochStarted>),
     /// A member's application message.
@@ -182,8 +194,8 @@ pub enum GroupOutput {
     /// A commit is valid for the others but its secret part fails here: knock again, and tell the hosts who
     /// committed. The machine is dead.
     MustRejoin {
-        /// The committer that the commit names.
-        committer: Option<MemberId>,
+        /// Who signed the commit.
+        committer: MemberId,
     },
 }
 

@@ -62,6 +62,24 @@ pub(crate) enum Batch {
     Update,
 }
 
+impl Batch {
+    /// What to try alone after the whole was refused: what a person ordered before admissions, so that nobody
+    /// who is to be added can hold up a removal; then one half. `None` for what cannot be divided.
+    pub(crate) fn first_part(&self) -> Option<Self> {
+        let Self::Changes { admissions, removals, edits } = self else { return None };
+        let (mut admissions, mut removals, mut edits) = (admissions.clone(), removals.clone(), *edits);
+        match (admissions.len(), removals.len(), edits) {
+            (1.., 1.., _) | (1.., _, 1..) => admissions.clear(),
+            (_, 1.., 1..) => edits = 0,
+            (count @ 2.., ..) => admissions.truncate(count.div_ceil(2)),
+            (_, count @ 2.., _) => removals.truncate(count.div_ceil(2)),
+            (.., count @ 2..) => edits = count.div_ceil(2),
+            _ => return None,
+        }
+        Some(Self::Changes { admissions, removals, edits })
+    }
+}
+
 impl Plan {
     pub(crate) fn new() -> Self {
         Self {

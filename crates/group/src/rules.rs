@@ -206,7 +206,7 @@ pub struct Rules {
     pub room: RoomId,
     /// The MLS group id: the same rules mean nothing in another group.
     pub group: [u8; 16],
-    /// Grows with every change.
+    /// Grows by one with every change.
     pub version: u32,
     /// The SFrame suite; fixed when the room is made.
     pub suite: FrameSuite,

@@ -84,6 +84,12 @@ alarm_codes! {
     KeysLost = "meeting.keys.lost",
         "This client could not follow a change of the group and asks to be added again.",
         "Wait a few seconds.";
+    RemovalFailed = "meeting.removal.failed",
+        "A member that was to be removed could not be.",
+        "Try again; if it stays, end the meeting and make a new one.";
+    RulesFailed = "meeting.rules.failed",
+        "A change of the rules could not be made.",
+        "Look at the rules and change them again.";
     ForkLog = "meeting.fork.log",
         "The meeting server shows different logs to different members.",
         "Do not trust this meeting server; compare the room code and meet elsewhere.";
@@ -126,6 +132,20 @@ alarm_codes! {
     ClockWrong = "meeting.clock.wrong",
         "A member's clock or this computer's clock is wrong by more than a minute.",
         "Set the clock of this computer automatically.";
+}
+
+impl AlarmCode {
+    /// Whether it says that members may not see the same meeting (SEC-09): nothing may hide that.
+    pub(crate) const fn tells_of_a_split(self) -> bool {
+        matches!(
+            self,
+            Self::ForkLog
+                | Self::ForkState
+                | Self::ForkAuthenticator
+                | Self::PartitionSuspected
+                | Self::PartitionMedia
+        )
+    }
 }
 
 impl Serialize for AlarmCode {

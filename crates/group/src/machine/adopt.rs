@@ -84,7 +84,7 @@ impl GroupMachine {
     /// A commit that is valid but cannot be followed leaves this member behind.
     fn require(&mut self, adopted: &Result<(), GroupError>, committer: MemberId) {
         if adopted.is_err() {
-            self.leave(GroupOutput::MustRejoin { committer: Some(committer) });
+            self.leave(GroupOutput::MustRejoin { committer });
         }
     }
 

@@ -56,22 +56,38 @@ impl GroupMachine {
             }
             return;
         }
-        let Some(batch) = self.own().and_then(|own| self.plan.batch(now, &self.roster, own)) else { return };
-        let proposals = self.collect(&batch);
-        let admissions = proposals.admissions.clone();
-        if let Err(reason) = self.commit(now, proposals) {
-            self.give_up(now, &batch, &admissions, reason);
+        while let Some(batch) = self.own().and_then(|own| self.plan.batch(now, &self.roster, own)) {
+            if self.commit_most(now, batch) {
+                return;
+            }
+        }
+    }
+
+    /// Commits the whole batch or, when it is refused, what comes first of it; the rest waits for the next
+    /// commit. What is refused even alone is given up, so that it is not tried for ever.
+    fn commit_most(&mut self, now: Mono, mut batch: Batch) -> bool {
+        loop {
+            let Err(reason) = self.collect(&batch).and_then(|proposals| self.commit(now, proposals)) else {
+                return true;
+            };
+            match batch.first_part() {
+                Some(part) => batch = part,
+                None => {
+                    self.give_up(now, &batch, reason);
+                    return false;
+                }
+            }
         }
     }
 
     /// Turns a batch into proposals.
-    fn collect(&self, batch: &Batch) -> Proposals {
-        let Batch::Changes { admissions, removals, edits } = batch else { return Proposals::default() };
+    fn collect(&self, batch: &Batch) -> Result<Proposals, Refusal> {
+        let Batch::Changes { admissions, removals, edits } = batch else { return Ok(Proposals::default()) };
         let leaf_of = |member: MemberId| self.roster.by_id(member).map(|member| member.leaf);
         let mut proposals = Proposals {
             removals: removals.iter().filter_map(|member| leaf_of(*member)).collect(),
             edits: *edits,
-            rules: self.plan.edits.get(..*edits).and_then(|edits| self.edited_rules(edits).ok()).flatten(),
+            rules: self.edited_rules(self.plan.edits.iter().take(*edits)).map_err(|_| Refusal::Rules)?,
             ..Proposals::default()
         };
         let locked = self.rules.rules().lock == Lock::Locked;
@@ -83,7 +99,7 @@ impl GroupMachine {
                 proposals.admissions.push(planned.id);
             }
         }
-        proposals
+        Ok(proposals)
     }
 
     /// Builds, judges and sends one commit. What the others would refuse is not sent.
@@ -148,22 +164,37 @@ impl GroupMachine {
             .map_err(|error| library(&error))
     }
 
-    /// Drops what cannot be committed, so that it is not tried for ever.
-    fn give_up(&mut self, now: Mono, batch: &Batch, admissions: &[AdmissionId], reason: Refusal) {
-        if let Batch::Changes { removals, edits, .. } = batch {
-            self.plan.removals.retain(|member, _| !removals.contains(member));
-            self.plan.edits.drain(..(*edits).min(self.plan.edits.len()));
-        } else {
-            self.plan.postpone_update(now);
+    /// Drops what cannot be committed and says so.
+    fn give_up(&mut self, now: Mono, batch: &Batch, reason: Refusal) {
+        let Batch::Changes { admissions, removals, edits } = batch else {
+            return self.plan.postpone_update(now);
+        };
+        let failed: Vec<AdmissionId> = admissions
+            .iter()
+            .filter_map(|at| self.plan.admissions.get(*at))
+            .map(|planned| planned.id)
+            .collect();
+        self.plan.admissions.retain(|planned| !failed.contains(&planned.id));
+        for admission in failed {
+            self.outputs.push_back(GroupOutput::AdmissionFailed { admission, reason });
         }
-        self.plan.admissions.retain(|planned| !admissions.contains(&planned.id));
-        let failed = admissions.iter().map(|id| GroupOutput::AdmissionFailed { admission: *id, reason });
-        self.outputs.extend(failed);
+        for member in removals {
+            self.plan.removals.remove(member);
+            self.outputs.push_back(GroupOutput::RemovalFailed { member: *member, reason });
+        }
+        if *edits > 0 {
+            self.plan.edits.drain(..(*edits).min(self.plan.edits.len()));
+            self.outputs.push_back(GroupOutput::RulesFailed { reason });
+        }
     }
 
     /// The rules after these edits, signed with the room key or as its delegate; `None` when nothing changes.
-    pub(crate) fn edited_rules(&self, edits: &[RuleEdit]) -> Result<Option<VerifiedRules>, GroupError> {
-        if edits.is_empty() {
+    pub(crate) fn edited_rules<'a>(
+        &self,
+        edits: impl Iterator<Item = &'a RuleEdit>,
+    ) -> Result<Option<VerifiedRules>, GroupError> {
+        let mut edits = edits.peekable();
+        if edits.peek().is_none() {
             return Ok(None);
         }
         let mut delegations = self.rules.delegations().to_vec();
@@ -209,3 +240,6 @@ fn serialize(bundle: CommitMessageBundle) -> Result<Serialized, tls_codec::Error
     let (commit, welcome, _) = bundle.into_messages();
     Ok((bytes(commit)?, welcome.map(bytes).transpose()?))
 }
+
+#[cfg(test)]
+mod tests;

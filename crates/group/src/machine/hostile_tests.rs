@@ -23,7 +23,7 @@ pub(super) fn forge(
     forge_tagged(machine, tag, build)
 }
 
-fn forge_tagged(
+pub(super) fn forge_tagged(
     machine: &mut GroupMachine,
     tag: Vec<u8>,
     build: impl FnOnce(CommitBuilder<'_, Initial>) -> CommitBuilder<'_, Initial>,
@@ -85,7 +85,10 @@ fn sec_10_forged_replayed_and_foreign_rules_are_refused() {
     let mut elsewhere = grab.clone();
     elsewhere.group = [7; 16];
     let elsewhere = elsewhere.sign(&room.room_key, &[]).unwrap();
-    for rules in [forged, same_version, elsewhere] {
+    let mut last = room.peers[1].machine.rules.rules().clone();
+    last.version = u32::MAX;
+    let last = last.sign(&room.room_key, &[]).unwrap();
+    for rules in [forged, same_version, elsewhere, last] {
         let blob = forge(&mut room.peers[1].machine, |builder| {
             builder.propose_group_context_extensions(context_extensions(&rules).unwrap()).unwrap()
         });

@@ -6,6 +6,7 @@ use openmls::prelude::{
     StageCommitError, StagedCommit,
 };
 use openmls::treesync::errors::ApplyUpdatePathError;
+use openmls_traits::OpenMlsProvider as _;
 
 use super::{GroupMachine, committer_tag, epoch_of};
 use crate::authority::{EpochView, Verdict};
@@ -30,11 +31,11 @@ impl GroupMachine {
             Err(reason) => return self.skip(seq, reason, None),
         };
         let aad = admissible.aad;
+        self.provider.crypto().take_verified();
         match self.group.process_message(&self.provider, admissible.message) {
             Ok(processed) => self.take_message(now, seq, processed, &aad),
             Err(error) if admissible.content == ContentType::Commit && fails_for_us_alone(&error) => {
-                let committer = self.committer_named(&aad);
-                self.leave(GroupOutput::MustRejoin { committer });
+                self.left_behind(seq);
             }
             Err(error) => self.skip(seq, refusal_of(&error), None),
         }
@@ -125,6 +126,23 @@ impl GroupMachine {
         }
     }
 
+    /// A commit whose signature verified but whose path does not open here: when its public part is valid, all
+    /// others follow it and we are left behind; when it is not, nobody does, and it changes nothing.
+    fn left_behind(&mut self, seq: u64) {
+        let content = self.provider.crypto().take_verified().unwrap_or_default();
+        let facts = match CommitFacts::read_signed(&content, self.provider.crypto()) {
+            Ok(facts) => facts,
+            Err(reason) => return self.skip(seq, reason, None),
+        };
+        match self.judge(&facts) {
+            Ok(verdict) => self.leave(GroupOutput::MustRejoin { committer: verdict.committer }),
+            Err(reason) => {
+                let committer = self.roster.at(facts.committer).map(|member| member.id);
+                self.skip(seq, reason, committer);
+            }
+        }
+    }
+
     /// Judges a commit under the current epoch.
     pub(crate) fn judge(&self, facts: &CommitFacts) -> Result<Verdict, Refusal> {
         let tag_of = |member| committer_tag(&self.tag_key, member);
@@ -135,12 +153,6 @@ impl GroupMachine {
             safeguards: self.safeguards,
         };
         view.judge(facts)
-    }
-
-    /// Who a commit says made it.
-    fn committer_named(&self, aad: &[u8]) -> Option<MemberId> {
-        let named = |member: MemberId| committer_tag(&self.tag_key, member) == aad;
-        self.roster.iter().map(|member| member.id).find(|id| named(*id))
     }
 
     /// The epoch as openmls counts it, for comparison with staged commits.

@@ -23,7 +23,9 @@ fn room_without(seed: u64, safeguards: Safeguards) -> Room {
     room
 }
 
-fn remove_host(builder: CommitBuilder<'_, openmls::group::Initial>) -> CommitBuilder<'_, openmls::group::Initial> {
+fn remove_host(
+    builder: CommitBuilder<'_, openmls::group::Initial>,
+) -> CommitBuilder<'_, openmls::group::Initial> {
     builder.propose_removals([LeafNodeIndex::new(0)])
 }
 
@@ -33,7 +35,11 @@ fn without_the_filter_an_external_commit_gets_in() {
     let host = &room.peers[0].machine;
     let info = host
         .group
-        .export_group_info(openmls_traits::OpenMlsProvider::crypto(&host.provider), &LeafSigner(&host.leaf_key), true)
+        .export_group_info(
+            openmls_traits::OpenMlsProvider::crypto(&host.provider),
+            &LeafSigner(&host.leaf_key),
+            true,
+        )
         .unwrap()
         .tls_serialize_detached()
         .unwrap();

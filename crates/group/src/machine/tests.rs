@@ -3,12 +3,16 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 
+use super::committer_tag;
+use super::hostile_tests::{forge, forge_tagged};
+use crate::plan::Cause;
 use crate::testing::Room;
 use crate::{
     ApplicationOutcome, CommitTurn, EpochChange, GroupError, GroupInput, JoinRefusal, Lobby, Lock,
     MemberGrant, Powers, Refusal, Rights, Role, RuleEdit,
 };
 use incamera_types::{Context, Epoch};
+use openmls::prelude::LeafNodeIndex;
 use openmls_traits::OpenMlsProvider as _;
 use openmls_traits::storage::StorageProvider as _;
 
@@ -383,19 +387,53 @@ fn entries_read_twice_and_junk_change_nothing() {
     assert_eq!(reasons, [Refusal::Malformed, Refusal::Malformed, Refusal::Replayed]);
 }
 
+/// Takes its private keys from a peer: to it, every path looks as a malicious committer can make it look.
+fn lose_keys(room: &Room, peer: usize) {
+    let victim = &room.peers[peer].machine;
+    let (group_id, epoch) = (victim.group.group_id().clone(), victim.group.epoch());
+    let leaf = victim.own_leaf().0;
+    victim.provider.storage().delete_encryption_epoch_key_pairs(&group_id, &epoch, leaf).unwrap();
+}
+
+#[test]
+fn who_cannot_open_a_commit_that_is_not_valid_stays_in_the_group_like_all_others() {
+    let mut room = Room::of(4, 23);
+    room.pass(Duration::from_millis(250));
+    lose_keys(&room, 2);
+    let eve = room.peers[1].id();
+    let removal =
+        forge(&mut room.peers[1].machine, |builder| builder.propose_removals([LeafNodeIndex::new(3)]));
+    let host = committer_tag(&room.peers[1].machine.tag_key, room.peers[0].id());
+    let in_the_hosts_name =
+        forge_tagged(&mut room.peers[1].machine, host, |builder| builder.force_self_update(true));
+    for (blob, reason) in [(removal, Refusal::MayNotRemove), (in_the_hosts_name, Refusal::CommitterTag)] {
+        let seq = room.peers[2].read as u64;
+        room.log.push(blob.clone());
+        room.peers[1].read += 1;
+        room.deliver();
+        for peer in [0, 2, 3] {
+            assert_eq!(room.peers[peer].skipped.last(), Some(&(seq, reason)));
+        }
+    }
+    assert_eq!(room.peers[2].accused, [Some(eve), Some(eve)], "whoever signed it, whatever it claims");
+    assert_eq!(room.peers[2].must_rejoin, None);
+    room.assert_agreement();
+}
+
 #[test]
 fn who_cannot_open_a_valid_commit_must_rejoin_and_names_the_committer() {
     let mut room = Room::of(4, 22);
     room.pass(Duration::from_millis(250));
-    let victim = &room.peers[2].machine;
-    let (group_id, epoch) = (victim.group.group_id().clone(), victim.group.epoch());
-    // The victim lost its private keys: to it, every path looks as a malicious committer can make it look.
-    victim.provider.storage().delete_encryption_epoch_key_pairs(&group_id, &epoch, 2).unwrap();
-    room.remove(0, room.peers[3].id());
+    lose_keys(&room, 2);
+    let (joiner, gone) = (room.joiner(), room.peers[3].id());
+    let plan = &mut room.peers[0].machine.plan;
+    plan.edits.push(RuleEdit::SetLobby(Lobby::On));
+    plan.removals.insert(gone, Cause { since: room.now.mono, turn: CommitTurn::Own });
+    room.admit(0, &joiner, None);
     room.settle();
-    assert_eq!(room.peers[2].must_rejoin, Some(Some(room.peers[0].id())));
+    assert_eq!(room.peers[2].must_rejoin, Some(room.peers[0].id()));
     assert!(room.peers[2].machine.is_gone());
-    assert_eq!(room.peers[1].machine.roster().len(), 3, "the others go on");
+    assert_eq!(room.peers[1].machine.roster().len(), 4, "the others go on");
     let tick = room.input(2, GroupInput::Tick);
     assert_eq!(tick, Err(GroupError::NotMember));
 }

@@ -1,7 +1,7 @@
 //! The cryptography of MLS suite 0x0001 on ring; other suites do not exist here.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use incamera_identity::{Signature, SigningKey, VerifyingKey, sha256};
 use incamera_types::Entropy;
@@ -27,15 +27,21 @@ impl Entropy for NoEntropy {
     }
 }
 
+/// How the signature input of a framed message begins (RFC 9420 §5.1.2 and §6.1): the length of the label and
+/// the label.
+const FRAMED_CONTENT: &[u8] = b"\x18MLS 1.0 FramedContentTBS";
+
 /// ring and x25519-dalek as openmls wants to see them.
 pub(crate) struct RingCrypto {
     entropy: Arc<SharedEntropy>,
     hpke_seals: AtomicU64,
+    /// The message whose signature verified last; openmls keeps it to itself.
+    verified: Mutex<Option<Vec<u8>>>,
 }
 
 impl RingCrypto {
     pub(crate) fn new(entropy: Arc<SharedEntropy>) -> Self {
-        Self { entropy, hpke_seals: AtomicU64::new(0) }
+        Self { entropy, hpke_seals: AtomicU64::new(0), verified: Mutex::new(None) }
     }
 
     /// For verifying alone: whatever would need randomness gets the same bytes each time, so nothing may be
@@ -47,6 +53,18 @@ impl RingCrypto {
     /// HPKE seals so far, the dominant cost of a commit.
     pub(crate) fn hpke_seals(&self) -> u64 {
         self.hpke_seals.load(Ordering::Relaxed)
+    }
+
+    /// Takes the framed content (RFC 9420 §6.1) whose signature verified last, as it was signed.
+    pub(crate) fn take_verified(&self) -> Option<Vec<u8>> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn note_verified(&self, data: &[u8]) {
+        if let Some(content) = data.strip_prefix(FRAMED_CONTENT) {
+            let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+            *verified = Some(content.to_vec());
+        }
     }
 
     fn ephemeral(&self) -> Result<HpkePrivateKey, CryptoError> {
@@ -177,7 +195,9 @@ impl OpenMlsCrypto for RingCrypto {
         // VerifyingKey refuses the eight small-order keys (wire.md §5).
         let key = VerifyingKey::from_slice(pk).map_err(|_| CryptoError::InvalidSignature)?;
         let signature = signature.try_into().map_err(|_| CryptoError::InvalidSignature)?;
-        key.verify(data, &Signature(signature)).map_err(|_| CryptoError::InvalidSignature)
+        key.verify(data, &Signature(signature)).map_err(|_| CryptoError::InvalidSignature)?;
+        self.note_verified(data);
+        Ok(())
     }
 
     fn sign(&self, alg: SignatureScheme, data: &[u8], key: &[u8]) -> Result<Vec<u8>, CryptoError> {

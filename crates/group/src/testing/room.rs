@@ -21,10 +21,14 @@ pub(crate) struct Peer {
     pub(crate) keys: Vec<EpochKeys>,
     pub(crate) heard: Vec<(MemberId, Vec<u8>)>,
     pub(crate) skipped: Vec<(u64, Refusal)>,
+    /// Who sent each of them, where that is authenticated.
+    pub(crate) accused: Vec<Option<MemberId>>,
     pub(crate) settled: Vec<crate::ApplicationOutcome>,
     pub(crate) failed: Vec<(AdmissionId, Refusal)>,
+    pub(crate) removals_failed: Vec<(MemberId, Refusal)>,
+    pub(crate) rules_failed: Vec<Refusal>,
     pub(crate) removed: bool,
-    pub(crate) must_rejoin: Option<Option<MemberId>>,
+    pub(crate) must_rejoin: Option<MemberId>,
     /// Commits that are not in the log yet.
     pub(crate) outbox: Vec<Arc<[u8]>>,
     /// Entries of the log that it has read.
@@ -138,8 +142,11 @@ impl Room {
             keys: Vec::new(),
             heard: Vec::new(),
             skipped: Vec::new(),
+            accused: Vec::new(),
             settled: Vec::new(),
             failed: Vec::new(),
+            removals_failed: Vec::new(),
+            rules_failed: Vec::new(),
             removed: false,
             must_rejoin: None,
             outbox: Vec::new(),
@@ -170,10 +177,15 @@ impl Room {
                     self.welcomes.insert(admission, welcome);
                 }
                 GroupOutput::AdmissionFailed { admission, reason } => peer.failed.push((admission, reason)),
+                GroupOutput::RemovalFailed { member, reason } => peer.removals_failed.push((member, reason)),
+                GroupOutput::RulesFailed { reason } => peer.rules_failed.push(reason),
                 GroupOutput::EpochStarted(started) => peer.keys.push(started.keys),
                 GroupOutput::ApplicationReceived { sender, bytes, .. } => peer.heard.push((sender, bytes)),
                 GroupOutput::ApplicationSettled { outcome, .. } => peer.settled.push(outcome),
-                GroupOutput::EntrySkipped { seq, reason, .. } => peer.skipped.push((seq, reason)),
+                GroupOutput::EntrySkipped { seq, reason, sender } => {
+                    peer.skipped.push((seq, reason));
+                    peer.accused.push(sender);
+                }
                 GroupOutput::Removed { .. } => peer.removed = true,
                 GroupOutput::MustRejoin { committer } => peer.must_rejoin = Some(committer),
             }

@@ -39,6 +39,10 @@ impl MeetingMachine {
             GroupOutput::AppendCommit { blob } => self.append_commit(&blob),
             GroupOutput::SendWelcome { admission, welcome } => self.send_welcome(admission, &welcome),
             GroupOutput::AdmissionFailed { admission, reason } => self.admission_failed(admission, reason),
+            GroupOutput::RemovalFailed { member, .. } => {
+                self.alarm(now, AlarmCode::RemovalFailed, Some(member));
+            }
+            GroupOutput::RulesFailed { .. } => self.alarm(now, AlarmCode::RulesFailed, None),
             GroupOutput::EpochStarted(started) => self.enter_epoch(now, *started),
             GroupOutput::ApplicationReceived { seq, sender, leaf, bytes } => {
                 self.message_came(now, seq, (sender, leaf), &bytes);
@@ -47,7 +51,7 @@ impl MeetingMachine {
             GroupOutput::EntrySkipped { reason, sender, .. } => self.entry_skipped(now, reason, sender),
             GroupOutput::Removed { .. } => self.removed(now),
             GroupOutput::MustRejoin { committer } => {
-                self.alarm(now, AlarmCode::KeysLost, committer);
+                self.alarm(now, AlarmCode::KeysLost, Some(committer));
                 self.rejoin(now);
             }
         }
