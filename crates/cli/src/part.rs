@@ -310,6 +310,7 @@ fn exit_of_problem(problem: &Problem) -> Option<Exit> {
         code if code.starts_with("client.output.") => Some(Exit::OutputFailed),
         code if code.starts_with("device.") => Some(Exit::DeviceFailed),
         code if code.starts_with("client.relay.unreachable") => Some(Exit::RelayUnreachable),
+        "client.media.ended" => Some(Exit::Defect),
         _ => None,
     }
 }

@@ -16,7 +16,9 @@ use incamera_client::devices::wav::WavWriter;
 use incamera_client::devices::y4m::Y4mWriter;
 use incamera_client::devices::{DeviceError, FrameRate, PartFile, VideoFormat, VideoSize, read_frame_number};
 use incamera_client::media::picture::{I420View, Picture, Scaler};
-use incamera_client::{DecodedPicture, DecodedSound, FrameFacts, MemberId, Reception, Remote, SentFrame};
+use incamera_client::{
+    DecodedPicture, DecodedSound, FrameFacts, MemberId, Mono, Reception, Remote, SentFrame,
+};
 use serde_json::{Value, json};
 
 /// How much is kept.
@@ -113,15 +115,14 @@ impl Take {
         line["height"] = decoded.picture.height().into();
         line["pattern"] = read_frame_number(&decoded.picture).into();
         line["index"] = index.into();
+        line["due_us"] = decoded.due.map(Mono::as_micros).into();
         self.frames.write(&line)
     }
 
     /// The position of the picture in the file.
     fn write_picture(&mut self, decoded: &DecodedPicture<'_>) -> Result<u64, DeviceError> {
         if self.picture.is_none() {
-            let (width, height) = decoded.top_size;
-            let size = VideoSize::new(width, height).ok_or(DeviceError::PictureSize)?;
-            self.picture = Some(PictureFile::create(&self.folder.join("video.y4m"), size)?);
+            self.picture = Some(PictureFile::create(&self.folder.join("video.y4m"), decoded.top_size)?);
         }
         self.picture.as_mut().map_or(Ok(0), |file| file.write(&decoded.picture))
     }

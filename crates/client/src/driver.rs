@@ -44,6 +44,10 @@ pub(crate) struct MediaThreads {
 }
 
 impl MediaThreads {
+    fn has_ended(&self) -> bool {
+        self.sealing.is_finished() || self.opening.is_finished()
+    }
+
     fn join(self) {
         for thread in [self.sealing, self.opening] {
             // Reported when it happened.
@@ -142,10 +146,10 @@ impl MeetingDriver {
                 }
             }
             Output::Reconnect => self.relay.reconnect(),
-            Output::InstallEpochKeys(keys) => self.sealing.send(Outbound::Keys(keys)),
-            Output::DropMember { member } => self.incoming.send(Inbound::DropMember(member)),
-            Output::HoldMember { member } => self.incoming.send(Inbound::HoldMember(member)),
-            Output::ReleaseMember { member } => self.incoming.send(Inbound::ReleaseMember(member)),
+            Output::InstallEpochKeys(keys) => self.sealing.order(Outbound::Keys(keys)),
+            Output::DropMember { member } => self.opening(Inbound::DropMember(member)),
+            Output::HoldMember { member } => self.opening(Inbound::HoldMember(member)),
+            Output::ReleaseMember { member } => self.opening(Inbound::ReleaseMember(member)),
             Output::UseTicket(ticket) => self.use_ticket(&ticket),
             Output::StartMedia => self.flow(Flow::Open),
             Output::StopMedia { .. } => self.flow(Flow::Stopped),
@@ -154,8 +158,13 @@ impl MeetingDriver {
         }
     }
 
+    /// Orders about members take the way that keys take, so that they arrive in the order in which they were decided.
+    fn opening(&self, order: Inbound) {
+        self.sealing.order(Outbound::Opening(order));
+    }
+
     fn flow(&mut self, flow: Flow) {
-        self.sealing.send(Outbound::Flow(flow));
+        self.sealing.order(Outbound::Flow(flow));
         self.publishing.set_flow(flow);
         self.start_capture();
     }
@@ -174,7 +183,7 @@ impl MeetingDriver {
                 let remote = self.people.joined(member, now);
                 #[cfg(feature = "danger-sabotage")]
                 self.spoil_key_of(&remote);
-                self.incoming.send(Inbound::Known(remote, None));
+                self.opening(Inbound::Known(remote, None));
             }
             MeetingEvent::Left { member, .. } | MeetingEvent::Removed { member, .. } => {
                 self.people.left(*member);
@@ -183,7 +192,7 @@ impl MeetingDriver {
             MeetingEvent::StreamsChanged { member, streams } => {
                 let top_size = people::top_size(streams);
                 if let Some(remote) = self.people.remote(*member) {
-                    self.incoming.send(Inbound::Known(remote, top_size));
+                    self.opening(Inbound::Known(remote, top_size));
                 }
                 let sfu_id = self
                     .machine
@@ -212,7 +221,15 @@ impl MeetingDriver {
         if let Some(problem) = self.watch.waited(clock::now().mono) {
             self.problem(problem);
         }
-        self.incoming.send(Inbound::Tallies);
+        if self.threads.has_ended() {
+            // It reported its panic; without it nobody would be heard or seen, and nobody would be told.
+            self.problem(ending::media_thread());
+            self.close();
+        }
+        if self.link.is_ticket_due(clock::now().mono) {
+            self.input(Input::Command(incamera_meeting::Command::RequestTicket));
+        }
+        self.incoming.order(Inbound::Tallies);
     }
 
     /// Leaves, and takes no further part even where the rules would have us stay.
@@ -261,10 +278,8 @@ impl MeetingDriver {
 
     fn sfu_event(&mut self, event: SfuEvent) {
         match event {
-            SfuEvent::Received(frame) => self.incoming.send(Inbound::Frame(frame)),
-            SfuEvent::KeyFrameWanted { context } => {
-                self.publishing.key_frame_wanted(clock::now().mono, context);
-            }
+            SfuEvent::Received(frame) => self.incoming.frame(frame),
+            SfuEvent::KeyFrameWanted { context } => self.publishing.key_frame_wanted(clock::now().mono, context),
             SfuEvent::Bandwidth { target_bps } => self.publishing.bandwidth(clock::now().mono, target_bps),
             SfuEvent::StreamsChanged { available } => {
                 self.people.available(available);
@@ -282,8 +297,8 @@ impl MeetingDriver {
     async fn shut_down(mut self) {
         self.publishing.stop();
         self.link.close().await;
-        self.sealing.send(Outbound::Stop);
-        self.incoming.send(Inbound::Stop);
+        self.sealing.order(Outbound::Stop);
+        self.incoming.order(Inbound::Stop);
         let threads = self.threads;
         // A thread that panicked has reported it when it happened.
         let _ = tokio::task::spawn_blocking(move || threads.join()).await;

@@ -21,6 +21,7 @@ mod entropy;
 mod error;
 mod event;
 mod host;
+mod inbox;
 mod incoming;
 mod options;
 mod outgoing;

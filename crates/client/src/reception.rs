@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use incamera_devices::DeviceError;
+use incamera_devices::{DeviceError, VideoSize};
 use incamera_media::picture::I420View;
 use incamera_types::{Context, MemberId, Mono};
 
@@ -41,8 +41,10 @@ pub struct DecodedPicture<'a> {
     pub facts: FrameFacts,
     /// The picture, at the size of its layer.
     pub picture: I420View<'a>,
-    /// Size of the sender's largest layer in pixels.
-    pub top_size: (u32, u32),
+    /// Size of the sender's largest layer.
+    pub top_size: VideoSize,
+    /// When it fits the sound of its sender; `None` when none is heard: at once.
+    pub due: Option<Mono>,
 }
 
 /// A decoded block of sound, before it is mixed, in the order of capture.

@@ -197,7 +197,7 @@ fn play(
         speaker,
         move |now, block| {
             if let Err(error) = sound.mix(now, &mut mixer, block) {
-                incoming.send(Inbound::ReceptionFailed(error));
+                incoming.order(Inbound::ReceptionFailed(error));
             }
         },
         move |error| {

@@ -120,7 +120,7 @@ struct Feed {
     taken: Vec<f32>,
     pending: VecDeque<BlockSamples>,
     /// Where the first block begins in the stream of samples; `None` until somebody asks for a block. What was said
-    /// before that, while its speaker waited to be let in, is nobody's to hear (SEC-19).
+    /// before that, while its speaker waited to be let in, is nobody's to hear.
     begins: Option<u64>,
     /// Blocks handed out so far.
     blocks: u64,

@@ -22,7 +22,6 @@
 )]
 
 pub mod audio;
-pub mod clock;
 pub mod jitter;
 pub mod mix;
 pub mod opus;
@@ -30,4 +29,5 @@ pub mod picture;
 pub mod rate;
 pub mod resample;
 pub mod rtp;
+pub mod sync;
 pub mod vp8;

@@ -81,3 +81,15 @@ pub(super) fn problem(why: StopReason) -> Option<Problem> {
     };
     Some(Problem { code, blame, what: what.to_owned(), advice, member: None, name: None })
 }
+
+/// A thread that seals or opens has panicked.
+pub(super) fn media_thread() -> Problem {
+    Problem {
+        code: "client.media.ended",
+        blame: Blame::Us,
+        what: "the part of this program that handles sound and pictures has failed".to_owned(),
+        advice: "Join again, and report this defect.",
+        member: None,
+        name: None,
+    }
+}

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use incamera_devices::VideoSize;
 use incamera_meeting::{MemberView, StreamView};
 use incamera_transport::{AudioWant, RemoteStream, StreamId, VideoWant, Want};
 use incamera_types::{Blame, Context, MemberId, Mono};
@@ -184,8 +185,9 @@ const fn video_want(want: PictureWant) -> VideoWant {
     }
 }
 
-/// Size of the largest camera picture that a member announced.
-pub(super) fn top_size(streams: &[StreamView]) -> Option<(u32, u32)> {
+/// Size of the largest camera picture that a member announced, of those that can be shown at all (SEC-15).
+pub(super) fn top_size(streams: &[StreamView]) -> Option<VideoSize> {
     let cameras = streams.iter().filter(|stream| Context::CAMERA.contains(&stream.context));
-    cameras.map(|stream| (u32::from(stream.width), u32::from(stream.height))).max()
+    let sizes = cameras.filter_map(|stream| VideoSize::new(stream.width.into(), stream.height.into()));
+    sizes.max_by_key(|size| (size.width(), size.height()))
 }

@@ -14,7 +14,7 @@ impl MeetingDriver {
     /// Loses the key of a member, if that is what was asked for.
     pub(super) fn spoil_key_of(&self, remote: &Remote) {
         if self.sabotage == Some(Sabotage::DropKey(remote.name.clone())) {
-            self.incoming.send(Inbound::Sabotage(remote.member));
+            self.incoming.order(Inbound::Sabotage(remote.member));
         }
     }
 

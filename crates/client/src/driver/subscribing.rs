@@ -1,13 +1,13 @@
 //! The connection to the SFU: made when a ticket comes, told what is wanted, watched.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use incamera_meeting::Input;
 use incamera_relay_proto::{Ticket, TicketIdentity};
 use incamera_transport::{
-    Clock, Direction as SfuDirection, Sfu, SfuEvent, SfuSettings, StreamId, Want, connect_sfu,
+    Clock, Direction as SfuDirection, Sfu, SfuError, SfuEvent, SfuSettings, StreamId, Want, connect_sfu,
 };
-use incamera_types::{Fault as _, Retry};
+use incamera_types::{Fault as _, Mono};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -23,6 +23,35 @@ pub(crate) struct SfuLink {
     /// The first failure is told; the same code again is not.
     told: Option<&'static str>,
     playing: Playing,
+    tickets: TicketAsks,
+}
+
+/// When another ticket is asked for because the SFU refused the present one: at once, then ever more seldom, so that
+/// a server that refuses everything is not asked in a loop.
+#[derive(Clone, Copy)]
+struct TicketAsks {
+    due: Option<Mono>,
+    pause: Duration,
+}
+
+/// Longest pause between two tickets that are refused.
+const LONGEST_TICKET_PAUSE: Duration = Duration::from_secs(32);
+
+impl TicketAsks {
+    const NONE: Self = Self { due: None, pause: Duration::ZERO };
+
+    fn refused(&mut self, now: Mono) {
+        self.due.get_or_insert(now.plus(self.pause));
+    }
+
+    /// Whether one is due; the next waits longer.
+    fn take_due(&mut self, now: Mono) -> bool {
+        let is_due = self.due.take_if(|due| *due <= now).is_some();
+        if is_due {
+            self.pause = (self.pause * 2).clamp(Duration::from_secs(1), LONGEST_TICKET_PAUSE);
+        }
+        is_due
+    }
 }
 
 /// Whether media of others can reach us.
@@ -42,7 +71,13 @@ struct Present {
 
 impl SfuLink {
     pub(crate) const fn new(settings: SfuSettings) -> Self {
-        Self { settings, present: None, told: None, playing: Playing::NotConnected }
+        Self {
+            settings,
+            present: None,
+            told: None,
+            playing: Playing::NotConnected,
+            tickets: TicketAsks::NONE,
+        }
     }
 
     /// The next event; waits for ever while there is no connection.
@@ -56,6 +91,11 @@ impl SfuLink {
     /// Whether media of others can reach us.
     pub(super) fn is_playing(&self) -> bool {
         self.playing == Playing::Connected
+    }
+
+    /// Whether another ticket is to be asked for.
+    pub(super) fn is_ticket_due(&mut self, now: Mono) -> bool {
+        self.tickets.take_due(now)
     }
 
     fn set_playing(&mut self, direction: SfuDirection, playing: Playing) {
@@ -110,7 +150,7 @@ impl MeetingDriver {
         let (wants, wanted) = watch::channel(self.people.wanted());
         let publish = tokio::spawn(publish(Arc::clone(&sfu), self.publishing.plan()));
         let subscribe = tokio::spawn(subscribe(Arc::clone(&sfu), wanted));
-        self.sealing.send(Outbound::Publisher(Arc::clone(&sfu)));
+        self.sealing.order(Outbound::Publisher(Arc::clone(&sfu)));
         self.link.present =
             Some(Present { identity: ticket.identity, sfu, events, wants, tasks: [publish, subscribe] });
     }
@@ -141,6 +181,7 @@ impl MeetingDriver {
     pub(super) fn connection_event(&mut self, event: SfuEvent) {
         match event {
             SfuEvent::Connected { direction, took } => {
+                self.link.tickets = TicketAsks::NONE;
                 self.link.set_playing(direction, Playing::Connected);
                 if direction == SfuDirection::Publish {
                     self.publishing.set_connected();
@@ -158,8 +199,8 @@ impl MeetingDriver {
                 self.tell(LocalEvent::SfuReconnected { direction: told(direction), gap_ms: millis(gap) });
             }
             SfuEvent::AttemptFailed { error, .. } => {
-                if error.retry() == Retry::Never {
-                    self.input(Input::Command(incamera_meeting::Command::RequestTicket));
+                if matches!(error, SfuError::Ticket) {
+                    self.link.tickets.refused(clock::now().mono);
                 }
                 if self.link.told.replace(error.code()) != Some(error.code()) {
                     self.problem(Problem::of(&error));
@@ -193,5 +234,24 @@ const fn told(direction: SfuDirection) -> Direction {
     match direction {
         SfuDirection::Publish => Direction::Publish,
         SfuDirection::Play => Direction::Play,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tickets_are_asked_for_at_once_and_then_ever_more_seldom() {
+        let mut asks = TicketAsks::NONE;
+        let mut asked = Vec::new();
+        for second in 0..120 {
+            let now = Mono::default().plus(Duration::from_secs(second));
+            asks.refused(now);
+            if asks.take_due(now) {
+                asked.push(second);
+            }
+        }
+        assert_eq!(asked, [0, 2, 5, 10, 19, 36, 69, 102]);
     }
 }

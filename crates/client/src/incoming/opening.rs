@@ -2,11 +2,10 @@
 //! nothing reaches a decoder that did not open (SEC-01, SEC-02).
 
 use std::collections::HashMap;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use incamera_devices::{DeviceError, SystemClock};
+use incamera_devices::{DeviceError, SystemClock, VideoSize};
 use incamera_meeting::frames::{DeliveredFrame, FrameOutput, FrameReceiver, MemberCounts};
 use incamera_meeting::{EpochKeys, MediaReport};
 use incamera_transport::{ReceivedFrame, StreamId};
@@ -18,10 +17,11 @@ use super::sound::SoundStage;
 use super::tally::RemoteTally;
 use crate::ClientError;
 use crate::clock;
+use crate::inbox::{Inbox, InboxHandle, Next, inbox};
 use crate::outgoing::Flow;
 use crate::reception::{DecodedPicture, FrameFacts, Remote, SharedReception};
 
-/// Frames and orders that may wait: half a second of a full room.
+/// Frames that may wait: half a second of a full room.
 const QUEUE: usize = 1_024;
 
 /// Longest sleep, so that deadlines that appear meanwhile are not missed by much.
@@ -30,10 +30,8 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 /// How often a missing key frame is asked for.
 const KEY_FRAME_ASK_EVERY: Duration = Duration::from_millis(300);
 
-/// What the thread is told.
+/// What the thread is told, beside frames.
 pub(crate) enum Inbound {
-    /// A complete sealed frame from the network.
-    Frame(ReceivedFrame),
     /// Keys of an epoch; already known to the sealing thread.
     Keys(Box<EpochKeys>),
     /// Erase everything of a removed member.
@@ -45,7 +43,7 @@ pub(crate) enum Inbound {
     /// Whether anything may be played.
     Flow(Flow),
     /// What is known of a member: its name, and the size of its largest picture.
-    Known(Remote, Option<(u32, u32)>),
+    Known(Remote, Option<VideoSize>),
     /// Give counts of everybody.
     Tallies,
     /// A file could not be written on another thread.
@@ -79,7 +77,7 @@ pub(crate) enum IncomingReport {
 /// Talks to the opening thread.
 #[derive(Clone)]
 pub(crate) struct IncomingHandle {
-    queue: SyncSender<Inbound>,
+    inbox: InboxHandle<Inbound, ReceivedFrame>,
 }
 
 impl IncomingHandle {
@@ -89,7 +87,7 @@ impl IncomingHandle {
         reception: Option<SharedReception>,
         reports: UnboundedSender<IncomingReport>,
     ) -> Result<(Self, JoinHandle<()>), ClientError> {
-        let (queue, orders) = sync_channel(QUEUE);
+        let (handle, inbox) = inbox(QUEUE);
         let opening = OpeningThread {
             receiver: FrameReceiver::new(),
             remotes: HashMap::new(),
@@ -102,20 +100,21 @@ impl IncomingHandle {
         };
         let thread = std::thread::Builder::new()
             .name("opening".to_owned())
-            .spawn(move || opening.run(&orders))
+            .spawn(move || opening.run(inbox))
             .map_err(|why| ClientError::Thread(why.kind()))?;
-        Ok((Self { queue }, thread))
+        Ok((Self { inbox: handle }, thread))
     }
 
-    /// Hands on a frame, or an order. Frames are dropped when too many wait; orders wait for room.
-    pub(crate) fn send(&self, inbound: Inbound) {
-        let refused = match inbound {
-            Inbound::Frame(_) => self.queue.try_send(inbound),
-            order => self.queue.send(order).map_err(|gone| TrySendError::Disconnected(gone.0)),
-        };
-        if matches!(refused, Err(TrySendError::Full(_))) {
+    /// Hands on a complete sealed frame from the network; it is dropped when too many wait.
+    pub(crate) fn frame(&self, frame: ReceivedFrame) {
+        if self.inbox.frame(frame).is_err() {
             tracing::warn!("the opening thread is behind: a frame was dropped");
         }
+    }
+
+    /// Gives an order.
+    pub(crate) fn order(&self, order: Inbound) {
+        self.inbox.order(order);
     }
 }
 
@@ -123,7 +122,7 @@ impl IncomingHandle {
 #[derive(Default)]
 struct RemoteState {
     remote: Option<Remote>,
-    top_size: Option<(u32, u32)>,
+    top_size: Option<VideoSize>,
     camera: Option<PictureDecoder>,
     screen: Option<PictureDecoder>,
     key_frame_asked: Option<Now>,
@@ -143,14 +142,14 @@ struct OpeningThread {
 }
 
 impl OpeningThread {
-    fn run(mut self, orders: &Receiver<Inbound>) {
+    fn run(mut self, mut inbox: Inbox<Inbound, ReceivedFrame>) {
         loop {
-            let now = clock::now();
-            let due = self.receiver.next_deadline().map_or(LONGEST_WAIT, |at| at.since(now.mono));
-            match orders.recv_timeout(due.min(LONGEST_WAIT)) {
-                Ok(Inbound::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-                Ok(order) => self.order(order),
-                Err(RecvTimeoutError::Timeout) => {}
+            let due = self.receiver.next_deadline().map_or(LONGEST_WAIT, |at| at.since(clock::now().mono));
+            match inbox.next(due.min(LONGEST_WAIT)) {
+                Next::Order(Inbound::Stop) | Next::Abandoned => break,
+                Next::Order(order) => self.order(order),
+                Next::Frame(frame) => self.frame(frame),
+                Next::Idle => {}
             }
             let now = clock::now();
             if self.receiver.next_deadline().is_some_and(|at| at <= now.mono) {
@@ -158,18 +157,23 @@ impl OpeningThread {
             }
             self.drain();
         }
+        for frame in inbox.into_frames() {
+            self.frame(frame);
+            self.drain();
+        }
         if let Err(error) = self.sound.drain(clock::now().mono) {
             self.reception_failed(error);
         }
     }
 
+    fn frame(&mut self, frame: ReceivedFrame) {
+        self.stream = frame.stream;
+        self.receiver.handle_frame(clock::now(), frame.kind, frame.payload);
+    }
+
     fn order(&mut self, order: Inbound) {
         let now = clock::now();
         match order {
-            Inbound::Frame(frame) => {
-                self.stream = frame.stream;
-                self.receiver.handle_frame(now, frame.kind, frame.payload);
-            }
             Inbound::Keys(keys) => {
                 if let Err(why) = self.receiver.install(now, *keys) {
                     tracing::warn!(code = incamera_types::Fault::code(&why), "keys were not installed");
@@ -269,7 +273,11 @@ impl OpeningThread {
             }
             Pictured::Picture(picture) => {
                 let decoded = SystemClock.now();
-                let size = (picture.width(), picture.height());
+                let Some(size) = VideoSize::new(picture.width(), picture.height()) else {
+                    // Its sender is at fault, and nobody else's picture shall suffer from it (SEC-15).
+                    tracing::debug!("a picture of no usable size was dropped");
+                    return;
+                };
                 state.tally.picture(frame.context(), size, delivered.capture, decoded);
                 let first = state.tally.pictures == 1;
                 let facts = FrameFacts {
@@ -284,7 +292,8 @@ impl OpeningThread {
                 let top_size = state.top_size.unwrap_or(size);
                 let written = match (&self.reception, &state.remote) {
                     (Some(reception), Some(remote)) => {
-                        reception.picture(remote, &DecodedPicture { facts, picture, top_size })
+                        let due = self.sound.due(remote.member, decoded, delivered.capture);
+                        reception.picture(remote, &DecodedPicture { facts, picture, top_size, due })
                     }
                     _ => Ok(()),
                 };

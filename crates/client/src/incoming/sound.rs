@@ -8,6 +8,7 @@ use incamera_devices::{AudioSink, BlockSamples, DeviceError, FrameRate, Polled, 
 use incamera_media::jitter::{AudioReceiver, BlockOrigin, DelayLimits};
 use incamera_media::mix::{Mixer, level_dbov};
 use incamera_media::opus::OpusError;
+use incamera_media::sync::SyncClock;
 use incamera_meeting::frames::DeliveredFrame;
 use incamera_types::{Context, MemberId, Mono};
 
@@ -33,6 +34,7 @@ struct Voice {
     tally: SoundTally,
     level_dbov: i8,
     last_written: Option<u64>,
+    sync: SyncClock,
 }
 
 /// Shared by the opening thread, the playback thread and the driver.
@@ -79,9 +81,10 @@ impl SoundStage {
                 tally: SoundTally::default(),
                 level_dbov: incamera_media::mix::SILENCE_DBOV,
                 last_written: None,
+                sync: SyncClock::new(),
             }),
         };
-        let timestamp = voice.timeline.timestamp(frame.position(), facts.captured);
+        let timestamp = voice.timeline.timestamp(frame.position(), facts.captured, facts.arrived);
         if voice.facts.len() == FACTS {
             voice.facts.pop_front();
         }
@@ -119,6 +122,11 @@ impl SoundStage {
         self.lock().values_mut().try_for_each(|voice| voice.drain(now, self.reception.as_ref()))
     }
 
+    /// When a picture that `member` captured at `captured` fits what is heard of it.
+    pub(crate) fn due(&self, member: MemberId, now: Mono, captured: Mono) -> Option<Mono> {
+        self.lock().get(&(member, Context::Microphone))?.sync.due(now, captured)
+    }
+
     /// Counts of what was decoded of a participant, and how loud it is now.
     pub(crate) fn tally(&self, member: MemberId) -> (SoundTally, i8) {
         let voices = self.lock();
@@ -153,7 +161,7 @@ impl Voice {
         block: &mut BlockSamples,
         reception: Option<&SharedReception>,
     ) -> Result<(), DeviceError> {
-        let Self { receiver, facts, tally, last_written, remote, .. } = self;
+        let Self { receiver, facts, tally, last_written, remote, sync, .. } = self;
         let mut written = Ok(());
         let played = receiver.pull(now, block, &mut |timestamp, samples| {
             while facts.front().is_some_and(|(of, _)| *of < timestamp) {
@@ -164,6 +172,7 @@ impl Voice {
                 return;
             };
             tally.decoded(samples);
+            sync.handle_sound(now, facts.captured);
             let Some(reception) = reception else { return };
             let steps = last_written.map_or(0, |last: u64| timestamp.saturating_sub(last) / 960);
             *last_written = Some(timestamp);

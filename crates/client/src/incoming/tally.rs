@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use incamera_devices::VideoSize;
 use incamera_media::audio::BlockSamples;
 use incamera_media::mix::level_dbov;
 use incamera_types::{Context, Mono};
@@ -28,11 +29,11 @@ pub(crate) struct RemoteTally {
 
 impl RemoteTally {
     /// A picture was decoded.
-    pub(crate) fn picture(&mut self, context: Context, size: (u32, u32), captured: Mono, decoded: Mono) {
+    pub(crate) fn picture(&mut self, context: Context, size: VideoSize, captured: Mono, decoded: Mono) {
         self.pictures += 1;
         self.recent_pictures += 1;
         self.layer = layer_of(context);
-        self.size = (size.0.try_into().unwrap_or(u16::MAX), size.1.try_into().unwrap_or(u16::MAX));
+        self.size = (side(size.width()), side(size.height()));
         let comparable = captured <= decoded && decoded.since(captured) < PLAUSIBLE_LATENCY;
         if comparable && self.latencies_us.len() < LATENCIES {
             self.latencies_us.push(decoded.since(captured).as_micros().try_into().unwrap_or(u64::MAX));
@@ -88,6 +89,11 @@ pub(crate) fn layer_of(context: Context) -> u8 {
     }
 }
 
+/// At most 4,096.
+fn side(pixels: u32) -> u16 {
+    pixels.try_into().unwrap_or(u16::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,7 +103,7 @@ mod tests {
         let mut tally = RemoteTally::default();
         for (captured, decoded) in [(0, 9_000), (0, 5_000), (0, 7_000), (0, 60_000_000), (8, 3)] {
             let (captured, decoded) = (Mono::from_micros(captured), Mono::from_micros(decoded));
-            tally.picture(Context::CameraHigh, (640, 360), captured, decoded);
+            tally.picture(Context::CameraHigh, VideoSize::new(640, 360).unwrap(), captured, decoded);
         }
         assert_eq!(tally.read().latency_ms_p50(), Some(7.0));
         assert_eq!(tally.latency_ms_p50(), None);

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use incamera_meeting::EpochKeys;
 use incamera_meeting::frames::FrameSealer;
@@ -14,11 +14,15 @@ use incamera_types::{Context, Fault as _, MediaKind};
 
 use crate::ClientError;
 use crate::clock;
+use crate::inbox::{Inbox, InboxHandle, Next, inbox};
 use crate::incoming::{Inbound, IncomingHandle};
 use crate::reception::{SentFrame, SharedReception};
 
-/// Frames and orders that may wait: a second of sound and three layers of video.
+/// Frames that may wait: a second of sound and three layers of video.
 const QUEUE: usize = 256;
+
+/// Nothing has a deadline here.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Whether media may leave at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,17 +33,12 @@ pub(crate) enum Flow {
     Stopped,
 }
 
-/// What the thread is told.
+/// What the thread is told, beside frames.
 pub(crate) enum Outbound {
-    /// Seal this and send it.
-    Frame {
-        /// Stream and layer.
-        context: Context,
-        /// The encoded frame.
-        frame: MediaFrame,
-    },
     /// Keys of an epoch; passed on to the opening thread, so that both know them in the same order.
     Keys(Box<EpochKeys>),
+    /// Passed on to the opening thread: what concerns members stays in order with the keys.
+    Opening(Inbound),
     /// Send through this SFU from now on.
     Publisher(Arc<dyn Sfu>),
     /// Whether media may leave.
@@ -60,7 +59,7 @@ pub(crate) struct SentCounts {
 /// Talks to the sealing thread.
 #[derive(Clone)]
 pub(crate) struct SealingHandle {
-    queue: SyncSender<Outbound>,
+    inbox: InboxHandle<Outbound, (Context, MediaFrame)>,
     counts: Arc<SentCounts>,
 }
 
@@ -70,7 +69,7 @@ impl SealingHandle {
         incoming: IncomingHandle,
         reception: Option<SharedReception>,
     ) -> Result<(Self, JoinHandle<()>), ClientError> {
-        let (queue, orders) = sync_channel(QUEUE);
+        let (handle, inbox) = inbox(QUEUE);
         let counts = Arc::new(SentCounts::default());
         let sealing = SealingThread {
             sealer: FrameSealer::new(),
@@ -81,20 +80,21 @@ impl SealingHandle {
         };
         let thread = std::thread::Builder::new()
             .name("sealing".to_owned())
-            .spawn(move || sealing.run(&orders))
+            .spawn(move || sealing.run(inbox))
             .map_err(|why| ClientError::Thread(why.kind()))?;
-        Ok((Self { queue, counts }, thread))
+        Ok((Self { inbox: handle, counts }, thread))
     }
 
-    /// Hands on a frame, or an order. Frames are dropped and counted when too many wait; orders wait for room.
-    pub(crate) fn send(&self, outbound: Outbound) {
-        let refused = match outbound {
-            Outbound::Frame { .. } => self.queue.try_send(outbound),
-            order => self.queue.send(order).map_err(|gone| TrySendError::Disconnected(gone.0)),
-        };
-        if matches!(refused, Err(TrySendError::Full(_))) {
+    /// Hands on an encoded frame, to be sealed and sent; it is dropped and counted when too many wait.
+    pub(crate) fn frame(&self, context: Context, frame: MediaFrame) {
+        if self.inbox.frame((context, frame)).is_err() {
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Gives an order.
+    pub(crate) fn order(&self, order: Outbound) {
+        self.inbox.order(order);
     }
 
     pub(crate) fn counts(&self) -> &SentCounts {
@@ -111,26 +111,35 @@ struct SealingThread {
 }
 
 impl SealingThread {
-    fn run(mut self, orders: &Receiver<Outbound>) {
-        while let Ok(order) = orders.recv() {
-            match order {
-                Outbound::Frame { context, frame } => self.frame(context, frame),
-                Outbound::Keys(keys) => {
-                    if let Err(why) = self.sealer.install(&keys) {
-                        tracing::warn!(code = why.code(), "keys were not installed for sending");
-                    }
-                    self.incoming.send(Inbound::Keys(keys));
-                }
-                Outbound::Publisher(sfu) => self.publisher = Some(sfu),
-                Outbound::Flow(flow) => {
-                    match flow {
-                        Flow::Open => self.sealer.start(),
-                        Flow::Stopped => self.sealer.stop(),
-                    }
-                    self.incoming.send(Inbound::Flow(flow));
-                }
-                Outbound::Stop => break,
+    fn run(mut self, mut inbox: Inbox<Outbound, (Context, MediaFrame)>) {
+        loop {
+            match inbox.next(LONGEST_WAIT) {
+                Next::Order(Outbound::Stop) | Next::Abandoned => break,
+                Next::Order(order) => self.order(order),
+                Next::Frame((context, frame)) => self.frame(context, frame),
+                Next::Idle => {}
             }
+        }
+    }
+
+    fn order(&mut self, order: Outbound) {
+        match order {
+            Outbound::Keys(keys) => {
+                if let Err(why) = self.sealer.install(&keys) {
+                    tracing::warn!(code = why.code(), "keys were not installed for sending");
+                }
+                self.incoming.order(Inbound::Keys(keys));
+            }
+            Outbound::Opening(order) => self.incoming.order(order),
+            Outbound::Publisher(sfu) => self.publisher = Some(sfu),
+            Outbound::Flow(flow) => {
+                match flow {
+                    Flow::Open => self.sealer.start(),
+                    Flow::Stopped => self.sealer.stop(),
+                }
+                self.incoming.order(Inbound::Flow(flow));
+            }
+            Outbound::Stop => {}
         }
     }
 
@@ -156,7 +165,7 @@ impl SealingThread {
         self.counts.bytes.fetch_add(sent.bytes as u64, Ordering::Relaxed);
         if let Some(Err(error)) = self.reception.as_ref().map(|reception| reception.sent(&sent)) {
             self.reception = None;
-            self.incoming.send(Inbound::ReceptionFailed(error));
+            self.incoming.order(Inbound::ReceptionFailed(error));
         }
         Some(())
     }

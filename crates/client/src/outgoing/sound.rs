@@ -9,7 +9,7 @@ use incamera_sframe::{FrameKind, MediaFrame, MediaTime, Padding, TemporalLayer};
 use incamera_types::{Context, FrameBuf};
 
 use super::controls::SendControls;
-use super::sealing::{Outbound, SealingHandle};
+use super::sealing::SealingHandle;
 
 /// Room for the largest Opus packet of 20 ms (RFC 6716 §3.4).
 const PACKET_CAPACITY: usize = 1_275;
@@ -48,7 +48,7 @@ impl SoundEncoder {
             capture: block.captured,
             padding: Padding::None,
         };
-        self.sealing.send(Outbound::Frame { context: Context::Microphone, frame });
+        self.sealing.frame(Context::Microphone, frame);
         Ok(())
     }
 }

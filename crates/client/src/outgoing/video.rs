@@ -10,7 +10,7 @@ use incamera_sframe::{FrameKind, MediaFrame, MediaTime, Padding, PictureSize, Te
 use incamera_types::{Context, FrameBuf, Mono};
 
 use super::controls::SendControls;
-use super::sealing::{Outbound, SealingHandle};
+use super::sealing::SealingHandle;
 
 /// Ticks of the RTP clock of video in a microsecond are 90 / 1000.
 const RTP_VIDEO_KHZ: u64 = 90;
@@ -101,7 +101,7 @@ impl VideoEncoder {
         let (captured, sealing) = (frame.captured, &self.sealing);
         self.encoder.encode(&frame.picture.view(), captured, &mut |layer, encoded, buf| {
             if let Some(frame) = media_frame(encoded, buf, MediaTime(ticks), captured) {
-                sealing.send(Outbound::Frame { context: camera_context(layer), frame });
+                sealing.frame(camera_context(layer), frame);
             }
         })
     }
