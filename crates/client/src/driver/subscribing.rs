@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use incamera_meeting::Input;
 use incamera_relay_proto::{Ticket, TicketIdentity};
 use incamera_transport::{
     Clock, Direction as SfuDirection, Sfu, SfuError, SfuEvent, SfuSettings, StreamId, Want, connect_sfu,

@@ -259,6 +259,7 @@ mod tests {
             tally: SoundTally::default(),
             level_dbov: 0,
             last_written: None,
+            sync: SyncClock::new(),
         };
         let mut encoder = Encoder::new(&EncoderConfig::default()).unwrap();
         for number in 0..blocks {
