@@ -279,7 +279,9 @@ impl MeetingDriver {
     fn sfu_event(&mut self, event: SfuEvent) {
         match event {
             SfuEvent::Received(frame) => self.incoming.frame(frame),
-            SfuEvent::KeyFrameWanted { context } => self.publishing.key_frame_wanted(clock::now().mono, context),
+            SfuEvent::KeyFrameWanted { context } => {
+                self.publishing.key_frame_wanted(clock::now().mono, context);
+            }
             SfuEvent::Bandwidth { target_bps } => self.publishing.bandwidth(clock::now().mono, target_bps),
             SfuEvent::StreamsChanged { available } => {
                 self.people.available(available);
