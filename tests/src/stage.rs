@@ -16,7 +16,7 @@ use std::time::Duration;
 
 pub use logs::{LoggedFrame, folder_of, longest_loss, received_from, sent};
 pub use relay::{Doorway, RelayProcess};
-pub use watched::{Outcome, Watched};
+pub use watched::{Outcome, Watched, seconds_since};
 
 /// The longest that anything may take that should take a second or two: the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -189,9 +189,18 @@ impl Stage {
     /// When it does not come up.
     #[must_use]
     pub fn relay(&self) -> RelayProcess {
+        self.relay_with("")
+    }
+
+    /// As [`Stage::relay`], with further lines of its configuration.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    #[must_use]
+    pub fn relay_with(&self, settings: &str) -> RelayProcess {
         let config = self.path("relay.toml");
-        std::fs::write(&config, "listen = [\"127.0.0.1:0\"]\ncreate = \"anyone\"\n")
-            .expect("a file can be written");
+        let text = format!("listen = [\"127.0.0.1:0\"]\ncreate = \"anyone\"\n{settings}\n");
+        std::fs::write(&config, text).expect("a file can be written");
         let mut command = self.program("incamera-relay", "relay");
         command.arg("--config").arg(config);
         RelayProcess::start(command)

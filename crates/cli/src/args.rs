@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Remove(Decision),
     /// Lock a meeting hosted on this computer: nobody new gets in
     Lock(Lock),
+    /// Write a line to everybody in a meeting hosted on this computer
+    Say(Say),
     /// Show the participants and who waits
     Show(Which),
     /// Show a recorded simulated meeting again, and how it ended for each participant
@@ -169,6 +171,15 @@ pub(crate) struct Lock {
     /// Unlock instead
     #[arg(long)]
     pub(crate) off: bool,
+    #[command(flatten)]
+    pub(crate) meeting: Which,
+}
+
+/// `say`
+#[derive(Args)]
+pub(crate) struct Say {
+    /// The line, 1 to 4,096 bytes
+    pub(crate) text: String,
     #[command(flatten)]
     pub(crate) meeting: Which,
 }

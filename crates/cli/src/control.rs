@@ -1,4 +1,4 @@
-//! The owner-only socket through which `admit`, `deny`, `remove`, `lock` and `show` reach a hosted meeting.
+//! The owner-only socket through which `admit`, `deny`, `remove`, `lock`, `say` and `show` reach a hosted meeting.
 //!
 //! One request and one answer, a JSON object a line each. The socket lies in a folder that only its owner may
 //! enter, and the other end's user id is checked besides.
@@ -30,6 +30,8 @@ pub(crate) enum Request {
     Lock,
     /// Let people in again.
     Unlock,
+    /// Write a line to everybody.
+    Say { text: String },
     /// Who is there and who waits.
     Show,
 }

@@ -56,6 +56,7 @@ async fn dispatch(command: Command) -> Exit {
             let style = if json { output::Style::Json } else { output::Style::Sentences };
             replay::replay(&file, style)
         }
+        Command::Say(say) => ask(say.meeting, Request::Say { text: say.text }).await,
         Command::Show(meeting) => ask(meeting, Request::Show).await,
     }
 }

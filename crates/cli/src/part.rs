@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use incamera_client::meeting::{Command, Event as MeetingEvent, KnockNumber, MeetingState, StopReason};
 use incamera_client::{
-    Blame, ClientError, Command as ClientCommand, Event, EventStream, LocalEvent, Meeting, MemberId, Problem,
+    Blame, ClientError, Command as ClientCommand, Event, EventStream, LocalEvent, Meeting, MemberId, Pii,
+    Problem,
 };
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -154,7 +155,11 @@ impl TakingPart {
             self.style.problem(&Problem::of(error));
         }
         let exit = self.final_exit(finished.err().as_ref());
-        self.style.ended(exit, self.reason);
+        // That we left is no reason when a problem made us.
+        let was_free = matches!(exit, Exit::Done | Exit::NotOpened);
+        let reason =
+            self.reason.filter(|why| was_free || !matches!(why, StopReason::Left | StopReason::Ended));
+        self.style.ended(exit, reason);
         exit
     }
 
@@ -246,6 +251,7 @@ impl TakingPart {
             Request::Remove { who } => self.member(who).map(|member| Command::Remove { member }),
             Request::Lock => Ok(Command::Lock),
             Request::Unlock => Ok(Command::Unlock),
+            Request::Say { text } => Ok(Command::SendChat { text: Pii::new(text.clone()) }),
             Request::Show => return Answer { ok: true, text: self.overview() },
         };
         match command {

@@ -78,7 +78,7 @@ pub(crate) struct MeetingDriver {
     pub(crate) threads: MediaThreads,
     pub(crate) is_over: bool,
     #[cfg(feature = "danger-sabotage")]
-    pub(crate) sabotage: Option<crate::sabotage::Sabotage>,
+    pub(crate) sabotage: Vec<crate::sabotage::Sabotage>,
     #[cfg(feature = "danger-sabotage")]
     pub(crate) hosted: Option<std::sync::Arc<incamera_relay::RelayHandle>>,
 }
@@ -146,7 +146,11 @@ impl MeetingDriver {
                 }
             }
             Output::Reconnect => self.relay.reconnect(),
-            Output::InstallEpochKeys(keys) => self.sealing.order(Outbound::Keys(keys)),
+            Output::InstallEpochKeys(keys) => {
+                #[cfg(feature = "danger-retain-keys")]
+                crate::retained::retain(&keys);
+                self.sealing.order(Outbound::Keys(keys));
+            }
             Output::DropMember { member } => self.opening(Inbound::DropMember(member)),
             Output::HoldMember { member } => self.opening(Inbound::HoldMember(member)),
             Output::ReleaseMember { member } => self.opening(Inbound::ReleaseMember(member)),
@@ -182,7 +186,7 @@ impl MeetingDriver {
             MeetingEvent::Joined { member } if member.who == Who::Other => {
                 let remote = self.people.joined(member, now);
                 #[cfg(feature = "danger-sabotage")]
-                self.spoil_key_of(&remote);
+                self.spoil_joining_of(&remote);
                 self.opening(Inbound::Known(remote, None));
             }
             MeetingEvent::Left { member, .. } | MeetingEvent::Removed { member, .. } => {
@@ -198,6 +202,8 @@ impl MeetingDriver {
                     .machine
                     .streams_of(*member)
                     .and_then(|streams| StreamId::parse(streams.sfu_id.reveal()));
+                #[cfg(feature = "danger-sabotage")]
+                self.incoming.send(Inbound::Announced(*member, sfu_id.clone()));
                 self.people.announced(*member, sfu_id);
                 self.update_subscriptions();
                 if self.people.remote(*member).is_some() {

@@ -3,6 +3,8 @@
 mod opening;
 mod pictures;
 mod sound;
+#[cfg(feature = "danger-sabotage")]
+mod spoiling;
 mod tally;
 mod timeline;
 

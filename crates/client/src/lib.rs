@@ -11,6 +11,8 @@
 //!
 //! What does not belong here: rules and wire formats (`meeting`), windows and files (edges).
 
+#[cfg(all(feature = "danger-retain-keys", not(debug_assertions)))]
+compile_error!("danger-retain-keys writes media keys to a file and must not be in a release build");
 #[cfg(all(feature = "danger-sabotage", not(debug_assertions)))]
 compile_error!("danger-sabotage spoils meetings on purpose and must not be in a release build");
 
@@ -28,6 +30,8 @@ mod outgoing;
 mod process;
 mod reach;
 mod reception;
+#[cfg(feature = "danger-retain-keys")]
+mod retained;
 mod running;
 #[cfg(feature = "danger-sabotage")]
 mod sabotage;

@@ -55,6 +55,12 @@ impl Meeting {
         let entropy = Box::new(SystemEntropy::new());
         let reach = prepared.reach().await;
         let relay = prepared.into_running().map(Arc::new);
+        #[cfg(feature = "danger-sabotage")]
+        let (machine, invite) = match crate::sabotage::phantom_of() {
+            Some(genuine) => MeetingMachine::found_phantom(clock::now(), founding, entropy, &genuine)?,
+            None => MeetingMachine::found(clock::now(), founding, entropy)?,
+        };
+        #[cfg(not(feature = "danger-sabotage"))]
         let (machine, invite) = MeetingMachine::found(clock::now(), founding, entropy)?;
         let hosting = LocalEvent::Hosting { link: invite.to_link(), reach };
         let (commands, events, driver, reception) =
@@ -106,7 +112,7 @@ fn start(
     hosting: Option<LocalEvent>,
 ) -> Result<Started, ClientError> {
     #[cfg(feature = "danger-sabotage")]
-    let (media, sabotage) = spoil(media);
+    let (machine, media, sabotage) = spoil(machine, media);
     #[cfg(not(feature = "danger-sabotage"))]
     let _ = hosted;
     let (commands, commanded) = unbounded_channel();
@@ -171,15 +177,28 @@ fn start(
     Ok((commands, told, tokio::spawn(driver.run()), reception))
 }
 
-/// Sabotage that was asked for, and what it does to what is sent.
+/// Sabotage that was asked for, and what it does to the meeting's rules and to what is sent.
 #[cfg(feature = "danger-sabotage")]
-fn spoil(mut media: MediaOptions) -> (MediaOptions, Option<crate::sabotage::Sabotage>) {
+fn spoil(
+    mut machine: MeetingMachine,
+    mut media: MediaOptions,
+) -> (MeetingMachine, MediaOptions, Vec<crate::sabotage::Sabotage>) {
     use crate::driver::spoiling::Frozen;
-    let sabotage = crate::sabotage::Sabotage::from_environment();
-    if sabotage == Some(crate::sabotage::Sabotage::Freeze) {
-        media.video = media.video.map(|source| Box::new(Frozen::new(source)) as _);
+    use crate::sabotage::Sabotage;
+    let sabotage = Sabotage::from_environment();
+    for sabotage in &sabotage {
+        match sabotage {
+            Sabotage::Freeze => {
+                media.video = media.video.map(|source| Box::new(Frozen::new(source)) as _);
+            }
+            Sabotage::SafeguardOff(name) => {
+                // The names of the media's own safeguards are none of the meeting's.
+                let _ = machine.switch_off(name);
+            }
+            Sabotage::Attack(_) | Sabotage::DropKey(_) | Sabotage::ExternalCommit(_) => {}
+        }
     }
-    (media, sabotage)
+    (machine, media, sabotage)
 }
 
 fn origin(relay: &RelayAddress) -> String {

@@ -6,6 +6,8 @@ mod author;
 #[cfg(any(test, feature = "danger-sabotage"))]
 mod forge;
 mod found;
+#[cfg(feature = "danger-sabotage")]
+mod outsider;
 mod receive;
 
 use std::collections::VecDeque;

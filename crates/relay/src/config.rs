@@ -38,6 +38,14 @@ pub struct RelayConfig {
     /// What is allowed.
     #[serde(default)]
     pub limits: RelayLimits,
+    /// File that receives every message from and to clients, for canary searches.
+    #[cfg(feature = "danger-record")]
+    #[serde(default)]
+    pub recording: Option<PathBuf>,
+    /// How the relay attacks its room, once it is told to by SIGUSR1.
+    #[cfg(feature = "danger-hostile-relay")]
+    #[serde(default)]
+    pub hostility: Option<crate::RelayHostility>,
 }
 
 /// Where the TLS certificate comes from.
@@ -156,6 +164,10 @@ impl RelayConfig {
             media: MediaConfig::default(),
             ice: IceConfig::default(),
             limits: RelayLimits::default(),
+            #[cfg(feature = "danger-record")]
+            recording: None,
+            #[cfg(feature = "danger-hostile-relay")]
+            hostility: None,
         }
     }
 

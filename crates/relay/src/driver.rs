@@ -1,15 +1,22 @@
 //! Runs the machine: clock, randomness, wake-ups and the SFU. No rule of the relay lives here.
 
+#[cfg(feature = "danger-hostile-relay")]
+mod hostile;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+#[cfg(not(feature = "danger-hostile-relay"))]
+use incamera_relay_proto::ClientMessage;
 use incamera_types::{Entropy, Mono, Now};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::Notify;
 
 use crate::access::SfuGate;
-use crate::{ConnectionId, Origin, RelayError, RelayInput, RelayMachine, RelayOutput, RelayStats, Transmit};
+#[cfg(feature = "danger-hostile-relay")]
+use crate::hostility::HostilityStage;
+use crate::{ConnectionId, Origin, RelayError, RelayInput, RelayMachine, RelayOutput, RelayStats};
 
 /// The machine and what wakes the tasks around it.
 pub(crate) struct RelayDriver {
@@ -21,6 +28,10 @@ pub(crate) struct RelayDriver {
 
 struct State {
     machine: RelayMachine,
+    #[cfg(feature = "danger-hostile-relay")]
+    hostility: Option<HostilityStage>,
+    #[cfg(feature = "danger-record")]
+    recorder: Option<crate::recorder::Recorder>,
     entropy: OsEntropy,
     wakers: HashMap<ConnectionId, Arc<Notify>>,
     next_connection: u64,
@@ -44,7 +55,16 @@ impl RelayDriver {
     pub(crate) fn new(machine: RelayMachine, sfu: SfuGate) -> Result<Arc<Self>, RelayError> {
         let random = SystemRandom::new();
         random.fill(&mut [0; 16]).map_err(|_| RelayError::NoRandomness)?;
-        let state = State { machine, entropy: OsEntropy(random), wakers: HashMap::new(), next_connection: 0 };
+        let state = State {
+            machine,
+            #[cfg(feature = "danger-hostile-relay")]
+            hostility: None,
+            #[cfg(feature = "danger-record")]
+            recorder: None,
+            entropy: OsEntropy(random),
+            wakers: HashMap::new(),
+            next_connection: 0,
+        };
         Ok(Arc::new(Self { state: Mutex::new(state), timer: Notify::new(), started: Instant::now(), sfu }))
     }
 
@@ -65,7 +85,12 @@ impl RelayDriver {
     /// Forgets a connection.
     pub(crate) fn disconnect(&self, connection: ConnectionId) {
         self.input(RelayInput::Disconnected { connection });
-        self.lock().wakers.remove(&connection);
+        let mut state = self.lock();
+        state.wakers.remove(&connection);
+        #[cfg(feature = "danger-hostile-relay")]
+        if let Some(stage) = &mut state.hostility {
+            stage.forget(connection);
+        }
     }
 
     /// Hands an input to the machine and does what it wants done.
@@ -93,8 +118,14 @@ impl RelayDriver {
         self.timer.notify_one();
     }
 
-    pub(crate) fn poll_message(&self, connection: ConnectionId) -> Transmit {
+    #[cfg(not(feature = "danger-hostile-relay"))]
+    pub(crate) fn poll_message(&self, connection: ConnectionId) -> crate::Transmit {
         self.lock().machine.poll_message(connection)
+    }
+
+    #[cfg(not(feature = "danger-hostile-relay"))]
+    pub(crate) fn receive(&self, connection: ConnectionId, message: ClientMessage, wire_bytes: usize) {
+        self.input(RelayInput::Received { connection, message, wire_bytes });
     }
 
     /// How long to wait before the connection's next message is read.
@@ -111,6 +142,18 @@ impl RelayDriver {
     #[cfg(feature = "danger-hostile-sfu")]
     pub(crate) fn sfu_room(&self, room: incamera_types::RoomId) -> Option<crate::SfuRoom> {
         self.lock().machine.sfu_room(room)
+    }
+
+    #[cfg(feature = "danger-record")]
+    pub(crate) fn set_recorder(&self, recorder: crate::recorder::Recorder) {
+        self.lock().recorder = Some(recorder);
+    }
+
+    #[cfg(feature = "danger-record")]
+    pub(crate) fn record(&self, sender: crate::RecordedSender, message: &[u8]) {
+        if let Some(recorder) = &mut self.lock().recorder {
+            recorder.record(sender, message);
+        }
     }
 
     pub(crate) const fn sfu(&self) -> &SfuGate {

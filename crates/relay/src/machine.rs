@@ -277,6 +277,12 @@ impl<L: RoomLog> RelayMachine<L> {
         self.rooms.get(&room).map(|room| room.sfu_room)
     }
 
+    /// The last entry of a room's log.
+    #[cfg(feature = "danger-hostile-relay")]
+    pub(crate) fn head(&self, room: RoomId) -> incamera_relay_proto::Seq {
+        self.log.extent(room).head
+    }
+
     fn handle_connected(&mut self, now: Now, connection: ConnectionId, origin: Origin) {
         let is_full = self.connections.len() >= self.limits.connections;
         let deadline = now.mono.plus(Duration::from_secs(self.limits.open_within_seconds));

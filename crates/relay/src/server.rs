@@ -153,6 +153,11 @@ pub async fn serve(config: RelayConfig) -> Result<RelayHandle, RelayError> {
     let sfu = SfuGate::start(&config)?;
     let machine = RelayMachine::in_memory(config.limits.clone(), config.create_rule());
     let driver = RelayDriver::new(machine, sfu)?;
+    #[cfg(feature = "danger-record")]
+    if let Some(path) = &config.recording {
+        let recorder = crate::recorder::Recorder::create(path);
+        driver.set_recorder(recorder.map_err(|source| RelayError::Runtime { source })?);
+    }
     let (stopping, stop_seen) = watch::channel(false);
     let (alive, connections) = mpsc::channel(1);
     let acceptor = Acceptor {
@@ -163,6 +168,11 @@ pub async fn serve(config: RelayConfig) -> Result<RelayHandle, RelayError> {
     };
     drop(alive);
     let mut tasks = vec![tokio::spawn(Arc::clone(&driver).run_timer())];
+    #[cfg(feature = "danger-hostile-relay")]
+    if let Some(hostility) = config.hostility {
+        driver.set_hostility(hostility);
+        tasks.push(tokio::spawn(crate::hostility::begin_on_signal(Arc::clone(&driver))));
+    }
     tasks.extend(listeners.into_iter().map(|listener| tokio::spawn(accept(listener, acceptor.clone()))));
     let tls_pin = identity.map(|identity| identity.pin);
     Ok(RelayHandle { driver, addresses, tls_pin, stopping, connections, tasks })

@@ -61,7 +61,11 @@ async fn write(
     loop {
         let message = match driver.poll_message(connection) {
             Transmit::Message(message) => match message.encode() {
-                Ok(bytes) => Message::Binary(bytes.into()),
+                Ok(bytes) => {
+                    #[cfg(feature = "danger-record")]
+                    driver.record(crate::RecordedSender::Relay, &bytes);
+                    Message::Binary(bytes.into())
+                }
                 Err(error) => {
                     tracing::error!(%error, "a message to a client cannot be encoded");
                     return;
@@ -97,7 +101,9 @@ async fn read(driver: &RelayDriver, connection: ConnectionId, mut stream: SplitS
             Ok(Some(Ok(Message::Text(_)))) => return ReadEnd::Garbled,
             Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) | Err(_) => return ReadEnd::Gone,
         };
+        #[cfg(feature = "danger-record")]
+        driver.record(crate::RecordedSender::Client, &bytes);
         let Ok(message) = ClientMessage::parse(&bytes) else { return ReadEnd::Garbled };
-        driver.input(RelayInput::Received { connection, message, wire_bytes: bytes.len() });
+        driver.receive(connection, message, bytes.len());
     }
 }

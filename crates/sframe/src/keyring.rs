@@ -4,13 +4,10 @@ use incamera_types::{Context, Epoch, Kid, LeafIndex, MAX_LEAVES, Mono};
 
 use crate::keys::FrameKey;
 use crate::open::ReceivingKey;
-use crate::{BaseKey, OpenError, OpenedFrame, UnopenedFrame};
+use crate::{BaseKey, OpenError, OpenedFrame, Safeguards, UnopenedFrame};
 
 /// Contexts that a key id can name.
 const CONTEXTS: usize = Context::ALL.len();
-
-/// Keeps every key it ever had: lets a test count what a removed member could open.
-const RETAIN_KEYS: bool = cfg!(feature = "danger-retain-keys");
 
 /// One key id's key.
 enum Slot {
@@ -30,6 +27,7 @@ pub struct EpochKeyring {
     installed: Mono,
     base: Option<BaseKey>,
     slots: Vec<Slot>,
+    safeguards: Safeguards,
 }
 
 impl EpochKeyring {
@@ -39,7 +37,13 @@ impl EpochKeyring {
         let leaves = usize::try_from(leaves.min(MAX_LEAVES)).unwrap_or_default();
         let mut slots = Vec::new();
         slots.resize_with(leaves.saturating_mul(CONTEXTS), || Slot::Underived);
-        Self { epoch, installed, base: Some(base), slots }
+        Self { epoch, installed, base: Some(base), slots, safeguards: Safeguards::default() }
+    }
+
+    /// The same keys with these safeguards in force.
+    #[must_use]
+    pub fn with_safeguards(self, safeguards: Safeguards) -> Self {
+        Self { safeguards, ..self }
     }
 
     /// The epoch of the keys.
@@ -61,12 +65,12 @@ impl EpochKeyring {
         let age = now.since(self.installed);
         let slot = slot_index(kid).and_then(|index| self.slots.get_mut(index));
         match slot {
-            Some(Slot::Live(key)) => key.open(frame, age),
+            Some(Slot::Live(key)) => key.open(frame, age, self.safeguards),
             Some(slot @ Slot::Underived) => {
                 let base = self.base.as_ref().ok_or(OpenError::MissingKey)?;
                 let key = FrameKey::derive(base, kid.value()).map_err(|_| OpenError::MissingKey)?;
                 let mut key = Box::new(ReceivingKey::new(kid.context(), key));
-                let opened = key.open(frame, age);
+                let opened = key.open(frame, age, self.safeguards);
                 *slot = Slot::Live(key);
                 opened
             }
@@ -76,9 +80,7 @@ impl EpochKeyring {
 
     /// Erases the base key: keys in use stay, no further one is derived.
     pub fn retire_base_key(&mut self) {
-        if !RETAIN_KEYS {
-            self.base = None;
-        }
+        self.base = None;
     }
 
     /// Erases all keys of a leaf.
@@ -91,21 +93,9 @@ impl EpochKeyring {
     /// Erases the key of one stream of a leaf.
     pub fn retire_stream(&mut self, leaf: LeafIndex, context: Context) {
         let index = Kid::new(context, leaf, self.epoch).and_then(slot_index);
-        if let Some(slot) = index.and_then(|index| self.slots.get_mut(index))
-            && !RETAIN_KEYS
-        {
+        if let Some(slot) = index.and_then(|index| self.slots.get_mut(index)) {
             *slot = Slot::Retired;
         }
-    }
-
-    /// Erases everything. Says whether the keyring is now worthless and can be dropped.
-    pub fn retire(&mut self) -> bool {
-        if RETAIN_KEYS {
-            return false;
-        }
-        self.base = None;
-        self.slots = Vec::new();
-        true
     }
 
     const fn bits(epoch: Epoch) -> u8 {

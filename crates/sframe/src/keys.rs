@@ -95,6 +95,22 @@ impl FrameKey {
             .map_err(|_| OpenError::AuthenticationFailed)
     }
 
+    /// As [`FrameKey::open`], whatever the tag. Counter mode is its own inverse, so sealing the ciphertext again
+    /// gives the plaintext.
+    #[cfg(feature = "danger-sabotage")]
+    pub(crate) fn open_unchecked<'t>(
+        &self,
+        counter: u32,
+        text: &'t mut [u8],
+    ) -> Result<&'t mut [u8], OpenError> {
+        let len = text.len().saturating_sub(crate::format::TAG_BYTES);
+        let body = text.get_mut(..len).unwrap_or_default();
+        self.key
+            .seal_in_place_separate_tag(self.nonce(u64::from(counter)), aead::Aad::empty(), body)
+            .map(|_| body)
+            .map_err(|_| OpenError::AuthenticationFailed)
+    }
+
     /// The salt XORed with the encoded counter, big endian and padded at the front (§4.4.3, erratum 8321).
     #[inline]
     fn nonce(&self, counter: u64) -> Nonce {

@@ -26,10 +26,8 @@
     )
 )]
 
-#[cfg(all(feature = "danger-retain-keys", not(debug_assertions)))]
-compile_error!("danger-retain-keys keeps keys that must die; it exists for tests only");
-#[cfg(all(feature = "danger-skip-replay", not(debug_assertions)))]
-compile_error!("danger-skip-replay accepts replayed frames; it exists for tests only");
+#[cfg(all(feature = "danger-sabotage", not(debug_assertions)))]
+compile_error!("danger-sabotage switches safeguards off and must not be in a release build");
 
 mod counter;
 mod error;
@@ -41,6 +39,7 @@ mod keys;
 mod open;
 mod prefix;
 mod replay;
+mod safeguards;
 mod seal;
 
 pub use counter::MAX_FRAMES_PER_KEY;
@@ -52,4 +51,5 @@ pub use keyring::EpochKeyring;
 pub use keys::BaseKey;
 pub use open::{FramePosition, OpenedFrame, UnopenedFrame};
 pub use replay::{ReplayError, WINDOW_FRAMES};
+pub use safeguards::Safeguards;
 pub use seal::{FrameSender, SealedFrame};

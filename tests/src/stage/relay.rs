@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 /// A running relay with its SFU.
 pub struct RelayProcess {
     child: Child,
+    log: Arc<Mutex<String>>,
     /// Where it listens.
     pub address: SocketAddr,
     /// The key of its certificate, as `--relay-pin` takes it.
@@ -27,17 +28,26 @@ impl RelayProcess {
         let mut child = command.spawn().expect("incamera-relay can be started");
         let mut lines = BufReader::new(child.stderr.take().expect("standard error is a pipe")).lines();
         let (mut address, mut pin) = (None, None);
+        let log = Arc::new(Mutex::new(String::new()));
         while address.is_none() || pin.is_none() {
             let line = lines.next().expect("the relay comes up").expect("its log is text");
+            note(&log, &line);
             if line.contains("(TCP)") {
                 address = field(&line, "address=").map(|text| text.parse().expect("an address"));
             }
             pin = pin.or_else(|| field(&line, "pin=").map(|text| text.trim_matches('"').to_owned()));
         }
         // Read on, so that the relay never waits for a full pipe.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        let noted = Arc::clone(&log);
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| note(&noted, &line)));
         let (address, pin) = address.zip(pin).expect("both were said");
-        Self { child, address, pin }
+        Self { child, log, address, pin }
+    }
+
+    /// Everything that it has written to its log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Sends a signal.
@@ -48,6 +58,12 @@ impl RelayProcess {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process has an id");
         kill_process(pid, signal).expect("the relay can be signalled");
     }
+}
+
+fn note(log: &Mutex<String>, line: &str) {
+    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+    log.push_str(line);
+    log.push('\n');
 }
 
 fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {

@@ -32,6 +32,16 @@ pub struct Outcome {
     pub complaints: String,
 }
 
+/// Seconds from `begin_us`, on the machine's monotonic clock, to an event.
+///
+/// # Panics
+/// When it has no time.
+#[must_use]
+pub fn seconds_since(begin_us: u64, event: &Value) -> f64 {
+    let at = event["t_us"].as_u64().expect("events have a time");
+    at.saturating_sub(begin_us) as f64 / 1e6
+}
+
 impl Outcome {
     /// The codes of the problems that it reported.
     pub fn problems(&self) -> impl Iterator<Item = &str> {

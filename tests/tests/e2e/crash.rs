@@ -1,6 +1,6 @@
 //! A participant whose process is killed is missed, and put out when the room's deadline has passed.
 
-use incamera_tests::stage::{Cast, PATIENCE, Stage, is_full_run};
+use incamera_tests::stage::{Cast, PATIENCE, Stage, is_full_run, seconds_since};
 use rustix::process::Signal;
 
 #[test]
@@ -24,17 +24,12 @@ fn a_killed_participant_is_shown_as_lost_and_removed_by_the_rooms_deadline() {
     assert_eq!(chloe.outcome(PATIENCE).code, None);
     for person in [&mut host, &mut ben] {
         let lost = person.wait_for("lost", PATIENCE, |event| event["member"] == member);
-        // The last sign of life came at most a second before, or is still on its way.
-        assert!(seconds_since(killed, &lost) <= 11.0, "{lost}");
+        // The last sign of life may have been on its way.
+        assert!(seconds_since(killed, &lost) <= 10.2, "{lost}");
         let removed = person.wait_for("removed", PATIENCE, |event| event["member"] == member);
         assert_eq!(removed["why"], "silent");
         assert!((19.0..=25.0).contains(&seconds_since(killed, &removed)), "{removed}");
     }
     assert_eq!(ben.leave().code, Some(0));
     assert_eq!(host.leave().code, Some(0));
-}
-
-fn seconds_since(begin_us: u64, event: &serde_json::Value) -> f64 {
-    let at = event["t_us"].as_u64().expect("events have a time");
-    at.saturating_sub(begin_us) as f64 / 1e6
 }

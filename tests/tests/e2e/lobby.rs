@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use incamera_tests::stage::{Cast, PATIENCE, Stage, Watched, longest_loss, received_from, sent};
 
-/// Most pictures in a row that may be lost when somebody is put out: half a second.
-const NO_GAP: usize = 15;
+/// Fewer pictures in a row than this are no gap when somebody is put out.
+const NO_GAP: usize = 3;
 
 fn knock_of(host: &mut Watched, name: &str) -> u64 {
     let knocked = host.wait_for("knocked", PATIENCE, |knocked| knocked["name"] == name);

@@ -4,18 +4,13 @@ use std::time::Duration;
 
 use incamera_tests::demo::monotonic_us;
 use incamera_tests::stage::{
-    Cast, Doorway, PATIENCE, Stage, Watched, is_full_run, longest_loss, received_from, sent,
+    Cast, Doorway, PATIENCE, Stage, Watched, is_full_run, longest_loss, received_from, seconds_since, sent,
 };
 use rustix::process::Signal;
 use serde_json::Value;
 
-/// Most pictures in a row that may be lost without anybody noticing a stop: half a second.
-const NO_GAP: usize = 15;
-
-fn seconds_since(begin_us: u64, event: &Value) -> f64 {
-    let at = event["t_us"].as_u64().expect("events have a time");
-    at.saturating_sub(begin_us) as f64 / 1e6
-}
+/// Fewer pictures in a row than this are no gap.
+const NO_GAP: usize = 3;
 
 /// Ada and Ben in a meeting on a relay of its own, which they reach through a doorway.
 fn meeting(stage: &Stage, more: &[&str]) -> (incamera_tests::stage::RelayProcess, Doorway, [Watched; 2]) {

@@ -1,6 +1,7 @@
 //! Carries out sabotage in test builds.
 
 use incamera_devices::{DeviceError, Polled, VideoFormat, VideoFrame, VideoSource};
+use incamera_identity::DisplayName;
 use incamera_media::picture::Picture;
 use incamera_sfu::{Hostility, Pseudonym};
 use incamera_types::Mono;
@@ -11,19 +12,28 @@ use crate::reception::Remote;
 use crate::sabotage::{Attack, Sabotage};
 
 impl MeetingDriver {
-    /// Loses the key of a member, if that is what was asked for.
-    pub(super) fn spoil_key_of(&self, remote: &Remote) {
-        if self.sabotage == Some(Sabotage::DropKey(remote.name.clone())) {
+    /// Loses the key of a member, or lets somebody in behind it, if that is what was asked for.
+    pub(super) fn spoil_joining_of(&mut self, remote: &Remote) {
+        if self.sabotage.contains(&Sabotage::ExternalCommit(remote.name.clone()))
+            && let Ok(mallory) = DisplayName::new("Mallory")
+        {
+            self.machine.let_outsider_in(mallory);
+        }
+        if self.sabotage.contains(&Sabotage::DropKey(remote.name.clone())) {
             self.incoming.order(Inbound::Sabotage(remote.member));
         }
     }
 
     /// Makes the SFU of this meeting attack it, if that was asked for; called when pictures flow.
     pub(super) fn spoil_sfu(&mut self) {
-        let (Some(Sabotage::Attack(attack)), Some(relay)) = (&self.sabotage, &self.hosted) else { return };
+        let attack = self.sabotage.iter().find_map(|sabotage| match sabotage {
+            Sabotage::Attack(attack) => Some(attack),
+            _ => None,
+        });
+        let (Some(attack), Some(relay)) = (attack, &self.hosted) else { return };
         if let Some(hostility) = self.hostility(attack) {
             relay.set_hostility(self.machine.invite().room, Some(hostility));
-            self.sabotage = None;
+            self.sabotage.retain(|sabotage| !matches!(sabotage, Sabotage::Attack(_)));
         }
     }
 

@@ -14,6 +14,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::pictures::{PictureDecoder, Pictured};
 use super::sound::SoundStage;
+#[cfg(feature = "danger-sabotage")]
+use super::spoiling::SpoiledOpening;
 use super::tally::RemoteTally;
 use crate::ClientError;
 use crate::clock;
@@ -51,6 +53,9 @@ pub(crate) enum Inbound {
     /// Lose the key of this member, in every epoch (test builds only).
     #[cfg(feature = "danger-sabotage")]
     Sabotage(MemberId),
+    /// Under which id the SFU is said to know a member (test builds only).
+    #[cfg(feature = "danger-sabotage")]
+    Announced(MemberId, Option<StreamId>),
     /// End.
     Stop,
 }
@@ -88,15 +93,20 @@ impl IncomingHandle {
         reports: UnboundedSender<IncomingReport>,
     ) -> Result<(Self, JoinHandle<()>), ClientError> {
         let (handle, inbox) = inbox(QUEUE);
+        let receiver = FrameReceiver::new();
+        #[cfg(feature = "danger-sabotage")]
+        let safeguards = crate::sabotage::FrameSafeguards::from_environment();
+        #[cfg(feature = "danger-sabotage")]
+        let receiver = receiver.with_safeguards(safeguards.sealed);
         let opening = OpeningThread {
-            receiver: FrameReceiver::new(),
+            receiver,
             remotes: HashMap::new(),
             sound,
             reception,
             reports,
             stream: None,
             #[cfg(feature = "danger-sabotage")]
-            without_key: None,
+            spoiled: SpoiledOpening::new(safeguards),
         };
         let thread = std::thread::Builder::new()
             .name("opening".to_owned())
@@ -138,7 +148,7 @@ struct OpeningThread {
     /// The stream that the present frame came on: a hint, good enough to ask for a key frame.
     stream: Option<StreamId>,
     #[cfg(feature = "danger-sabotage")]
-    without_key: Option<MemberId>,
+    spoiled: SpoiledOpening,
 }
 
 impl OpeningThread {
@@ -179,7 +189,7 @@ impl OpeningThread {
                     tracing::warn!(code = incamera_types::Fault::code(&why), "keys were not installed");
                 }
                 #[cfg(feature = "danger-sabotage")]
-                if let Some(member) = self.without_key {
+                if let Some(member) = self.spoiled.without_key {
                     self.receiver.lose_keys(member);
                 }
             }
@@ -203,9 +213,11 @@ impl OpeningThread {
             Inbound::ReceptionFailed(error) => self.reception_failed(error),
             #[cfg(feature = "danger-sabotage")]
             Inbound::Sabotage(member) => {
-                self.without_key = Some(member);
+                self.spoiled.without_key = Some(member);
                 self.receiver.lose_keys(member);
             }
+            #[cfg(feature = "danger-sabotage")]
+            Inbound::Announced(member, stream) => self.spoiled.announced(member, stream),
             Inbound::Stop => {}
         }
     }
@@ -229,6 +241,8 @@ impl OpeningThread {
     }
 
     fn delivered(&mut self, delivered: DeliveredFrame) {
+        #[cfg(feature = "danger-sabotage")]
+        let delivered = self.spoiled.deliver(delivered, self.stream.as_ref());
         let state = self.remotes.entry(delivered.member).or_default();
         state.tally.bytes(delivered.frame.payload().len());
         let remote = state
@@ -253,6 +267,9 @@ impl OpeningThread {
         let decoder = match slot {
             Some(decoder) => decoder,
             none => match PictureDecoder::new() {
+                #[cfg(feature = "danger-sabotage")]
+                Ok(decoder) => none.insert(decoder.with_order(self.spoiled.order())),
+                #[cfg(not(feature = "danger-sabotage"))]
                 Ok(decoder) => none.insert(decoder),
                 Err(why) => {
                     tracing::warn!(code = incamera_types::Fault::code(&why), "no decoder for pictures");

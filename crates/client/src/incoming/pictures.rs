@@ -9,6 +9,19 @@ use incamera_types::Context;
 pub(crate) struct PictureDecoder {
     decoder: Decoder,
     last: Option<(Context, FramePosition)>,
+    #[cfg(feature = "danger-sabotage")]
+    order: PictureOrder,
+}
+
+/// In which order pictures are shown.
+#[cfg(feature = "danger-sabotage")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum PictureOrder {
+    /// In that of their capture; stragglers are dropped.
+    #[default]
+    AsCaptured,
+    /// In that of their arrival: what control runs show to be wrong.
+    AsTheyCome,
 }
 
 /// What became of a frame.
@@ -23,7 +36,17 @@ pub(crate) enum Pictured<'a> {
 
 impl PictureDecoder {
     pub(crate) fn new() -> Result<Self, DecodeError> {
-        Ok(Self { decoder: Decoder::new()?, last: None })
+        Ok(Self {
+            decoder: Decoder::new()?,
+            last: None,
+            #[cfg(feature = "danger-sabotage")]
+            order: PictureOrder::default(),
+        })
+    }
+
+    #[cfg(feature = "danger-sabotage")]
+    pub(super) fn with_order(self, order: PictureOrder) -> Self {
+        Self { order, ..self }
     }
 
     /// Decodes the next frame of the stream. A frame before it that did not come, or another layer, makes
@@ -33,6 +56,8 @@ impl PictureDecoder {
         let continues = match self.last {
             Some((last_context, last)) if last_context == context => match position.missing_since(last) {
                 Some(missing) => missing == 0,
+                #[cfg(feature = "danger-sabotage")]
+                None if self.order == PictureOrder::AsTheyCome => true,
                 // Not later than what was decoded: a straggler.
                 None => return Pictured::Nothing,
             },

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use incamera_sframe::{BaseKey, EpochKeyring, OpenError, OpenedFrame, UnopenedFrame};
+use incamera_sframe::{BaseKey, EpochKeyring, OpenError, OpenedFrame, Safeguards, UnopenedFrame};
 use incamera_types::{Context, Epoch, LeafIndex, Mono};
 
 /// The keys of an epoch and the senders that they belong to.
@@ -40,9 +40,10 @@ impl ReceivingEpoch {
         authenticator: [u8; 32],
         senders: Vec<Option<usize>>,
         (made_after, now): (Mono, Mono),
+        sealed: Safeguards,
     ) -> Self {
         let leaves = u32::try_from(senders.len()).unwrap_or(u32::MAX);
-        let keyring = EpochKeyring::new(base, epoch, leaves, now);
+        let keyring = EpochKeyring::new(base, epoch, leaves, now).with_safeguards(sealed);
         Self { keyring, authenticator, made_after, senders, end: None }
     }
 
@@ -108,11 +109,5 @@ impl ReceivingEpoch {
     /// When the last key dies, if the epoch is over.
     pub(crate) fn ends_at(&self) -> Option<Mono> {
         self.end.map(|end| end.at)
-    }
-
-    /// Erases all keys. Says whether nothing is left.
-    pub(crate) fn retire(&mut self) -> bool {
-        self.end = None;
-        self.keyring.retire()
     }
 }

@@ -4,7 +4,7 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use incamera_sframe::{BaseKey, OpenError, UnopenedFrame};
+use incamera_sframe::{BaseKey, OpenError, Safeguards as SealedSafeguards, UnopenedFrame};
 use incamera_types::{FrameBuf, Kid, LeafIndex, MAX_LEAVES, MediaKind, MemberId, Mono, Now};
 
 use super::clock::FRESH_FOR;
@@ -57,6 +57,8 @@ pub struct FrameReceiver {
     was_restricted: bool,
     flow: Flow,
     safeguards: Safeguards,
+    /// Those of sealed frames.
+    sealed: SealedSafeguards,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,7 +107,14 @@ impl FrameReceiver {
             was_restricted: false,
             flow: Flow::Stopped,
             safeguards: Safeguards::default(),
+            sealed: SealedSafeguards::default(),
         }
+    }
+
+    /// The same receiver with these safeguards in force for all keys to come.
+    #[must_use]
+    pub fn with_safeguards(self, sealed: SealedSafeguards) -> Self {
+        Self { sealed, ..self }
     }
 
     /// Lets frames in.
@@ -151,7 +160,8 @@ impl FrameReceiver {
             .is_some_and(|known| known.epoch() == epoch && known.authenticator() == &authenticator);
         if !same {
             let table = self.senders.by_leaf();
-            *slot = Some(Box::new(ReceivingEpoch::new(base, epoch, authenticator, table, since)));
+            let epoch = ReceivingEpoch::new(base, epoch, authenticator, table, since, self.sealed);
+            *slot = Some(Box::new(epoch));
         }
         self.newest = Some(bits);
         self.own_leaf = Some(own_leaf);
@@ -231,23 +241,6 @@ impl FrameReceiver {
     #[must_use]
     pub const fn unattributed(&self) -> UnattributedCounts {
         self.unattributed
-    }
-
-    /// Opens a recorded frame with whatever key was ever known, whoever sent it and however old it is: what a
-    /// participant that keeps its keys could open (SEC-05, SEC-06).
-    ///
-    /// # Errors
-    /// [`OpenError`] when no key opens it.
-    #[cfg(feature = "danger-retain-keys")]
-    pub fn open_recorded(
-        &mut self,
-        now: Now,
-        track: MediaKind,
-        buf: FrameBuf,
-    ) -> Result<incamera_sframe::OpenedFrame, OpenError> {
-        let frame = UnopenedFrame::parse(track, buf)?;
-        let epoch = self.epochs.get_mut(usize::from(frame.kid().epoch_bits())).and_then(Option::as_mut);
-        epoch.ok_or(OpenError::MissingKey)?.open(frame, now.mono)
     }
 
     /// Switches safeguards of media off.
@@ -451,7 +444,7 @@ impl FrameReceiver {
     fn retire_epochs(&mut self, now: Mono) {
         for slot in &mut self.epochs {
             let over = slot.as_ref().and_then(|epoch| epoch.ends_at()).is_some_and(|end| end <= now);
-            if over && slot.as_mut().is_some_and(|epoch| epoch.retire()) {
+            if over {
                 *slot = None;
             }
         }

@@ -8,6 +8,8 @@ use core::time::Duration;
 use incamera_group::hpke::HpkePrivateKey;
 use incamera_group::{GroupError, GroupMachine, Lobby as LobbyRule, RoomSettings};
 use incamera_identity::{DisplayName, Fingerprint, SigningKey};
+#[cfg(feature = "danger-sabotage")]
+use incamera_relay_proto::{Blob, Lane, Request};
 use incamera_relay_proto::{SfuKind, TextSecret};
 use incamera_types::{Entropy, FrameSuite, Invite, LinkSecret, Now, RelayAddress, RoomId};
 
@@ -32,6 +34,8 @@ use crate::roster::Roster;
 use crate::rotation::{Admin, Membership};
 use crate::safeguards::Safeguards;
 use crate::secrets::capability_hash;
+#[cfg(feature = "danger-sabotage")]
+use crate::session::Purpose;
 use crate::session::Session;
 use crate::streams::Streams;
 use crate::tickets::Tickets;
@@ -120,11 +124,36 @@ impl MeetingMachine {
         entropy: Box<dyn Entropy>,
     ) -> Result<(Self, Invite), MeetingError> {
         let mut entropy = SharedEntropy::new(entropy);
+        let names = (RoomId(entropy.bytes()), LinkSecret::new(entropy.bytes()));
+        Self::found_named(now, founding, entropy, names)
+    }
+
+    /// Makes a room that passes for the one of `invite` with everybody who does not look at the room key: what a
+    /// relay can do whose operator got hold of a link.
+    ///
+    /// # Errors
+    /// As [`MeetingMachine::found`].
+    #[cfg(feature = "danger-sabotage")]
+    pub fn found_phantom(
+        now: Now,
+        founding: Founding,
+        entropy: Box<dyn Entropy>,
+        invite: &Invite,
+    ) -> Result<(Self, Invite), MeetingError> {
+        Self::found_named(now, founding, SharedEntropy::new(entropy), (invite.room, invite.secret.clone()))
+    }
+
+    fn found_named(
+        now: Now,
+        founding: Founding,
+        mut entropy: SharedEntropy,
+        (room, secret): (RoomId, LinkSecret),
+    ) -> Result<(Self, Invite), MeetingError> {
         let room_key = Arc::new(SigningKey::generate(&mut entropy));
         let invite = Invite {
             relay: founding.relay.clone(),
-            room: RoomId(entropy.bytes()),
-            secret: LinkSecret::new(entropy.bytes()),
+            room,
+            secret,
             room_key_hash: Fingerprint::of(&room_key.verifying_key()).0,
             tls_pin: founding.tls_pin,
         };
@@ -215,6 +244,27 @@ impl MeetingMachine {
             sent: BTreeMap::new(),
             secrets_sent_in: None,
         })
+    }
+
+    /// Switches one safeguard off by its name, be it of the meeting or of the group; whether there is one.
+    #[cfg(feature = "danger-sabotage")]
+    pub fn switch_off(&mut self, safeguard: &str) -> bool {
+        let mut group = self.group_safeguards;
+        if group.switch_off(safeguard) {
+            self.set_group_safeguards(group);
+            return true;
+        }
+        self.safeguards.switch_off(safeguard)
+    }
+
+    /// Appends the external commit of an outsider called `name` to the log, as a member could who gives the group's
+    /// public state away.
+    #[cfg(feature = "danger-sabotage")]
+    pub fn let_outsider_in(&mut self, name: DisplayName) {
+        let entropy = Box::new(self.entropy.clone());
+        let commit = self.group.as_ref().and_then(|group| group.external_commit(name, entropy));
+        let Some(blob) = commit.and_then(|commit| Blob::pad(&commit).ok()) else { return };
+        self.ask(Purpose::Commit, Request::Append { lane: Lane::Commit, blob });
     }
 
     /// Switches safeguards of the meeting off.

@@ -9,7 +9,6 @@ const MIC: Context = Context::Microphone;
 const CAM: Context = Context::CameraHigh;
 
 // SEC-05
-#[cfg(not(feature = "danger-retain-keys"))]
 #[test]
 fn removed_member_cannot_be_heard_in_any_epoch_from_that_moment() {
     let room = Room::of(3);
@@ -22,7 +21,6 @@ fn removed_member_cannot_be_heard_in_any_epoch_from_that_moment() {
 }
 
 // SEC-05
-#[cfg(not(feature = "danger-retain-keys"))]
 #[test]
 fn dropped_member_loses_its_keys_before_the_next_epoch_comes() {
     let room = Room::of(3);
@@ -41,7 +39,6 @@ fn dropped_member_loses_its_keys_before_the_next_epoch_comes() {
 }
 
 // SEC-05
-#[cfg(not(feature = "danger-retain-keys"))]
 #[test]
 fn after_a_removal_an_old_key_dies_at_its_senders_first_new_frame() {
     let room = Room::of(3);
@@ -62,7 +59,6 @@ fn after_a_removal_an_old_key_dies_at_its_senders_first_new_frame() {
 }
 
 // SEC-05
-#[cfg(not(feature = "danger-retain-keys"))]
 #[test]
 fn after_a_removal_old_keys_are_gone_within_half_a_second() {
     let room = Room::of(3);
@@ -77,7 +73,6 @@ fn after_a_removal_old_keys_are_gone_within_half_a_second() {
 }
 
 // SEC-05
-#[cfg(not(feature = "danger-retain-keys"))]
 #[test]
 fn after_a_removal_no_further_old_key_is_derived() {
     let room = Room::of(3);
@@ -88,7 +83,6 @@ fn after_a_removal_no_further_old_key_is_derived() {
 }
 
 // SEC-10
-#[cfg(not(feature = "danger-retain-keys"))]
 #[test]
 fn lost_right_counts_for_frames_of_the_old_epoch_too() {
     let room = Room::of(2);
@@ -120,7 +114,6 @@ fn after_an_addition_late_frames_of_the_old_epoch_still_open() {
     assert!(opens(&mut receiver, now, MIC, &unheard_before));
 }
 
-#[cfg(not(feature = "danger-retain-keys"))]
 #[test]
 fn after_an_addition_old_keys_die_half_a_second_after_the_switch() {
     let room = Room::of(2);

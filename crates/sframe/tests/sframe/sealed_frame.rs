@@ -117,7 +117,6 @@ fn camera_frame_does_not_open_as_screen() {
     assert_eq!(refused.err(), Some(OpenError::AuthenticationFailed));
 }
 
-#[cfg(not(feature = "danger-skip-replay"))]
 mod replay {
     use core::time::Duration;
 
@@ -292,7 +291,6 @@ mod keyring_life {
         }
     }
 
-    #[cfg(not(feature = "danger-retain-keys"))]
     #[test]
     fn erased_base_key_leaves_keys_in_use_and_derives_no_more() {
         let (mut keyring, mut microphone) = pair(Context::Microphone);
@@ -304,7 +302,6 @@ mod keyring_life {
     }
 
     // SEC-05
-    #[cfg(not(feature = "danger-retain-keys"))]
     #[test]
     fn retired_leaf_stays_retired_while_the_base_key_lives() {
         let (mut keyring, mut microphone) = pair(Context::Microphone);
@@ -312,33 +309,36 @@ mod keyring_life {
         keyring.retire_leaf(LEAF);
         assert!(!opens(&mut keyring, &mut microphone, Context::Microphone));
     }
-
-    #[cfg(not(feature = "danger-retain-keys"))]
-    #[test]
-    fn retired_keyring_opens_nothing() {
-        let (mut keyring, mut microphone) = pair(Context::Microphone);
-        assert!(keyring.retire());
-        assert!(!opens(&mut keyring, &mut microphone, Context::Microphone));
-    }
-
-    #[cfg(feature = "danger-retain-keys")]
-    #[test]
-    fn retaining_build_opens_with_keys_that_should_be_dead() {
-        let (mut keyring, mut microphone) = pair(Context::Microphone);
-        keyring.retire_leaf(LEAF);
-        keyring.retire_base_key();
-        assert!(!keyring.retire());
-        assert!(opens(&mut keyring, &mut microphone, Context::Microphone));
-    }
 }
 
-#[cfg(feature = "danger-skip-replay")]
-#[test]
-fn build_without_replay_window_opens_a_frame_twice() {
-    let suite = FrameSuite::default();
-    let sealed = seal(&mut sender(suite, Context::Microphone), FrameKind::Opus, b"twice");
-    let mut keyring = keyring(suite);
-    for _ in 0..2 {
-        assert!(open(&mut keyring, Context::Microphone, sealed.payload()).is_ok());
+// What control runs switch off.
+#[cfg(feature = "danger-sabotage")]
+mod without {
+    use incamera_sframe::Safeguards;
+
+    use super::*;
+
+    #[test]
+    fn the_replay_window_a_frame_opens_twice() {
+        let suite = FrameSuite::default();
+        let sealed = seal(&mut sender(suite, Context::Microphone), FrameKind::Opus, b"twice");
+        let off = Safeguards { skip_replay_window: true, ..Safeguards::default() };
+        let mut keyring = keyring(suite).with_safeguards(off);
+        for _ in 0..2 {
+            assert!(open(&mut keyring, Context::Microphone, sealed.payload()).is_ok());
+        }
+    }
+
+    #[test]
+    fn authentication_an_altered_frame_opens() {
+        for (suite, context, kind) in cases() {
+            let sealed = seal(&mut sender(suite, context), kind, b"genuine");
+            let mut altered = sealed.payload().to_vec();
+            *altered.last_mut().unwrap() ^= 1;
+            let off = Safeguards { skip_authentication: true, ..Safeguards::default() };
+            let mut without = keyring(suite).with_safeguards(off);
+            assert_eq!(open(&mut without, context, &altered).unwrap().payload(), b"genuine");
+            assert!(open(&mut keyring(suite), context, &altered).is_err());
+        }
     }
 }

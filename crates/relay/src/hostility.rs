@@ -1,0 +1,340 @@
+//! Attacks of a malicious relay, as one stage between its machine and its clients. Adversary tests only.
+//!
+//! The machine stays honest: the stage changes what reaches it and what clients are told, as an operator of the
+//! relay could. Everything is honest until the process receives SIGUSR1, so that a meeting can begin first.
+
+mod seats;
+mod split;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use incamera_relay_proto::{
+    Access, Blob, CapabilitySecret, ClientMessage, ClientRef, KnockId, Lane, RelayFault, RelayFaultCode,
+    Request, Seq, ServerMessage,
+};
+use incamera_types::RoomId;
+use serde::Deserialize;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::ConnectionId;
+use crate::driver::RelayDriver;
+use seats::Seats;
+use split::SplitLog;
+
+/// Who is attacked where one member is: the first who joined the founder.
+const VICTIM: usize = 1;
+/// Numbers of requests that no client made begin here.
+const OUTSIDE_REFS: ClientRef = ClientRef(0xf000_0000);
+/// The knock under which an old one is told again.
+const REPLAYED_KNOCK: KnockId = KnockId([0xf0; 16]);
+
+/// What a hostile relay does to the room that was made on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RelayHostility {
+    /// Delivers every entry to the victim twice.
+    RepeatEntries,
+    /// Appends each message again after the next one, as if somebody else had sent it.
+    ReplayMessages,
+    /// Tells members again of a knock that was settled.
+    ReplayKnocks,
+    /// Leaves one message out for the victim.
+    DropEntry,
+    /// Delivers nothing of the log to the victim any more.
+    Withhold,
+    /// Delivers every entry to the victim, each a little later than the one before.
+    StretchTime,
+    /// Shows the victim one entry that nobody else sees.
+    ForkLog,
+    /// Gives the second half of four members a log of their own.
+    SplitRoom,
+    /// Makes whoever waits in the lobby ask for the card again, and shows the first one that there was.
+    OldCard,
+    /// Lets anybody knock, whatever the link.
+    OpenDoor,
+}
+
+/// The attack and what it needs to remember.
+pub(crate) struct HostilityStage {
+    hostility: RelayHostility,
+    begun: bool,
+    room: Option<RoomId>,
+    seats: Seats,
+    /// Those who waited in the lobby before the attack.
+    to_cut: BTreeSet<ConnectionId>,
+    door: Option<CapabilitySecret>,
+    knock: Option<Blob>,
+    first_card: Option<Vec<u8>>,
+    last_message: Option<Blob>,
+    late: VecDeque<ServerMessage>,
+    entries: u64,
+    /// What is done once was done.
+    done: bool,
+    split: SplitLog,
+    outbox: BTreeMap<ConnectionId, VecDeque<ServerMessage>>,
+}
+
+impl HostilityStage {
+    pub(crate) fn new(hostility: RelayHostility) -> Self {
+        Self {
+            hostility,
+            begun: false,
+            room: None,
+            seats: Seats::default(),
+            to_cut: BTreeSet::new(),
+            door: None,
+            knock: None,
+            first_card: None,
+            last_message: None,
+            late: VecDeque::new(),
+            entries: 0,
+            done: false,
+            split: SplitLog::default(),
+            outbox: BTreeMap::new(),
+        }
+    }
+
+    /// The room under attack.
+    pub(crate) const fn room(&self) -> Option<RoomId> {
+        self.room
+    }
+
+    /// The attack begins; `head` is the last entry of the room's log.
+    pub(crate) fn begin(&mut self, head: Seq) {
+        self.begun = true;
+        self.split = SplitLog::after(head);
+        if let (RelayHostility::ReplayKnocks, Some(blob)) = (self.hostility, &self.knock) {
+            let knocked = ServerMessage::Knocked { knock: REPLAYED_KNOCK, blob: blob.clone() };
+            for (_, member) in self.seats.iter() {
+                self.outbox.entry(member).or_default().push_back(knocked.clone());
+            }
+        }
+    }
+
+    /// Whether the attack ends this connection, once.
+    pub(crate) fn cuts(&mut self, connection: ConnectionId) -> bool {
+        self.begun && self.hostility == RelayHostility::OldCard && self.to_cut.remove(&connection)
+    }
+
+    pub(crate) fn forget(&mut self, connection: ConnectionId) {
+        self.seats.leave(connection);
+        self.to_cut.remove(&connection);
+        self.outbox.remove(&connection);
+    }
+
+    /// What reaches the machine instead of `message`.
+    pub(crate) fn receive(&mut self, from: ConnectionId, mut message: ClientMessage) -> Vec<ClientMessage> {
+        self.note_request(from, &message.request);
+        let before = self.note_message(&message.request);
+        if !self.begun {
+            return vec![message];
+        }
+        let client_ref = message.client_ref;
+        match (self.hostility, &mut message.request) {
+            (RelayHostility::ReplayMessages, Request::Append { lane: Lane::Application, .. }) => {
+                let again = before.map(|blob| ClientMessage {
+                    client_ref: OUTSIDE_REFS,
+                    request: Request::Append { lane: Lane::Application, blob },
+                });
+                return [Some(message), again].into_iter().flatten().collect();
+            }
+            (RelayHostility::SplitRoom, Request::Append { lane, blob })
+                if self.seats.is_in_second_half(from) =>
+            {
+                let (seq, entry) = self.split.append(*lane, blob.clone());
+                self.answer(from, ServerMessage::Appended { in_reply_to: client_ref, seq });
+                for (_, member) in self.seats.iter().filter(|(seat, _)| Seats::SECOND_HALF.contains(seat)) {
+                    self.outbox.entry(member).or_default().push_back(entry.clone());
+                }
+                return Vec::new();
+            }
+            (RelayHostility::OldCard, Request::ResumeKnock { .. }) => {
+                let fault = RelayFault::reply(client_ref, RelayFaultCode::NoKnock);
+                self.answer(from, ServerMessage::Error(fault));
+                return Vec::new();
+            }
+            (RelayHostility::OpenDoor, Request::Open { access: Access::Knock, capability, .. }) => {
+                if let Some(genuine) = &self.door {
+                    *capability = genuine.clone();
+                }
+            }
+            _ => {}
+        }
+        vec![message]
+    }
+
+    /// What `to` is told instead of `message`.
+    pub(crate) fn deliver(&mut self, to: ConnectionId, message: ServerMessage) -> Option<ServerMessage> {
+        if let ServerMessage::Card { card, .. } = &message {
+            self.first_card.get_or_insert_with(|| card.clone());
+        }
+        if is_outside(&message) {
+            return None;
+        }
+        if !self.begun {
+            return Some(message);
+        }
+        let is_victim = self.seats.of(to) == Some(VICTIM);
+        match (self.hostility, message) {
+            (RelayHostility::RepeatEntries, entry @ ServerMessage::Entry { .. }) if is_victim => {
+                self.answer(to, entry.clone());
+                Some(entry)
+            }
+            (RelayHostility::DropEntry, ServerMessage::Entry { lane: Lane::Application, .. })
+                if is_victim && !self.done =>
+            {
+                self.done = true;
+                None
+            }
+            (RelayHostility::Withhold, ServerMessage::Entry { .. }) if is_victim => None,
+            (RelayHostility::StretchTime, entry @ ServerMessage::Entry { .. }) if is_victim => {
+                self.stretch(entry)
+            }
+            (RelayHostility::ForkLog, ServerMessage::Entry { seq, lane: Lane::Application, .. })
+                if is_victim && !self.done =>
+            {
+                self.done = true;
+                let blob = Blob::pad(b"something that nobody else is shown").ok()?;
+                Some(ServerMessage::Entry { seq, lane: Lane::Application, blob })
+            }
+            (RelayHostility::SplitRoom, message) if self.seats.is_in_second_half(to) => {
+                self.split.lets_through(&message).then_some(message)
+            }
+            (RelayHostility::OldCard, ServerMessage::Card { in_reply_to, card }) => {
+                let card = self.first_card.clone().unwrap_or(card);
+                Some(ServerMessage::Card { in_reply_to, card })
+            }
+            (_, message) => Some(message),
+        }
+    }
+
+    /// What the stage itself has to tell `to`.
+    pub(crate) fn next(&mut self, to: ConnectionId) -> Option<ServerMessage> {
+        self.outbox.get_mut(&to)?.pop_front()
+    }
+
+    /// The connections that [`HostilityStage::next`] has something for.
+    pub(crate) fn to_wake(&self) -> impl Iterator<Item = ConnectionId> {
+        self.outbox.iter().filter(|(_, waiting)| !waiting.is_empty()).map(|(connection, _)| *connection)
+    }
+
+    fn answer(&mut self, to: ConnectionId, message: ServerMessage) {
+        self.outbox.entry(to).or_default().push_back(message);
+    }
+
+    fn note_request(&mut self, from: ConnectionId, request: &Request) {
+        match request {
+            Request::CreateRoom(create) => {
+                self.room = Some(create.room);
+                self.first_card = Some(create.card.clone());
+                self.seats.take(from);
+            }
+            Request::Open { access: Access::Member, .. } => {
+                self.to_cut.remove(&from);
+                self.seats.take(from);
+            }
+            Request::Open { access: Access::Knock, capability, .. } => {
+                if !self.begun {
+                    self.to_cut.insert(from);
+                }
+                self.door.get_or_insert_with(|| capability.clone());
+            }
+            Request::Knock { blob, .. } => self.knock = Some(blob.clone()),
+            _ => {}
+        }
+    }
+
+    /// Remembers a message between members; gives the one before.
+    fn note_message(&mut self, request: &Request) -> Option<Blob> {
+        match request {
+            Request::Append { lane: Lane::Application, blob } => self.last_message.replace(blob.clone()),
+            _ => None,
+        }
+    }
+
+    /// Passes on two of three that come: the delay grows without a gap.
+    fn stretch(&mut self, entry: ServerMessage) -> Option<ServerMessage> {
+        self.late.push_back(entry);
+        self.entries += 1;
+        if self.entries.is_multiple_of(3) { None } else { self.late.pop_front() }
+    }
+}
+
+/// Whether a message answers a request that no client made.
+fn is_outside(message: &ServerMessage) -> bool {
+    match message {
+        ServerMessage::Appended { in_reply_to, .. } => *in_reply_to >= OUTSIDE_REFS,
+        ServerMessage::Error(fault) => fault.in_reply_to.is_some_and(|to| to >= OUTSIDE_REFS),
+        _ => false,
+    }
+}
+
+/// Begins the attack when the process is told to.
+pub(crate) async fn begin_on_signal(driver: Arc<RelayDriver>) {
+    match signal(SignalKind::user_defined1()) {
+        Ok(mut begin) => {
+            if begin.recv().await.is_some() {
+                driver.begin_hostility();
+            }
+        }
+        Err(error) => tracing::error!(%error, "the attack cannot begin"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FOUNDER: ConnectionId = ConnectionId(1);
+    const BEN: ConnectionId = ConnectionId(2);
+
+    fn entry(seq: u64) -> ServerMessage {
+        let blob = Blob::pad(&seq.to_be_bytes()).unwrap();
+        ServerMessage::Entry { seq: Seq(seq), lane: Lane::Application, blob }
+    }
+
+    fn waiting(hostility: RelayHostility) -> HostilityStage {
+        let mut stage = HostilityStage::new(hostility);
+        [FOUNDER, BEN].into_iter().for_each(|member| stage.seats.take(member));
+        stage
+    }
+
+    fn begun(hostility: RelayHostility) -> HostilityStage {
+        let mut stage = waiting(hostility);
+        stage.begin(Seq(0));
+        stage
+    }
+
+    /// What the founder and Ben are told of six entries, and of what the stage adds.
+    fn told(mut stage: HostilityStage) -> [Vec<ServerMessage>; 2] {
+        [FOUNDER, BEN].map(|member| {
+            let mut told: Vec<_> = (1..=6).filter_map(|seq| stage.deliver(member, entry(seq))).collect();
+            told.extend(core::iter::from_fn(|| stage.next(member)));
+            told
+        })
+    }
+
+    #[test]
+    fn everything_is_honest_until_the_attack_begins_and_for_everybody_but_the_victim() {
+        let honest: Vec<_> = (1..=6).map(entry).collect();
+        for hostility in [
+            RelayHostility::RepeatEntries,
+            RelayHostility::DropEntry,
+            RelayHostility::Withhold,
+            RelayHostility::StretchTime,
+            RelayHostility::ForkLog,
+        ] {
+            assert_eq!(told(waiting(hostility)), [honest.clone(), honest.clone()], "{hostility:?}");
+            let [founder, victim] = told(begun(hostility));
+            assert_eq!(founder, honest, "{hostility:?}");
+            assert_ne!(victim, honest, "{hostility:?}");
+        }
+    }
+
+    #[test]
+    fn time_is_stretched_without_a_gap() {
+        let [_, victim] = told(begun(RelayHostility::StretchTime));
+        assert_eq!(victim, [1, 2, 3, 4].map(entry));
+    }
+}
