@@ -6,12 +6,11 @@
 mod seats;
 mod split;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use incamera_relay_proto::{
-    Access, Blob, CapabilitySecret, ClientMessage, ClientRef, KnockId, Lane, RelayFault, RelayFaultCode,
-    Request, Seq, ServerMessage,
+    Access, Blob, CapabilitySecret, ClientMessage, ClientRef, KnockId, Lane, Request, Seq, ServerMessage,
 };
 use incamera_types::RoomId;
 use serde::Deserialize;
@@ -49,8 +48,6 @@ pub enum RelayHostility {
     ForkLog,
     /// Gives the second half of four members a log of their own.
     SplitRoom,
-    /// Makes whoever waits in the lobby ask for the card again, and shows the first one that there was.
-    OldCard,
     /// Lets anybody knock, whatever the link.
     OpenDoor,
 }
@@ -61,11 +58,8 @@ pub(crate) struct HostilityStage {
     begun: bool,
     room: Option<RoomId>,
     seats: Seats,
-    /// Those who waited in the lobby before the attack.
-    to_cut: BTreeSet<ConnectionId>,
     door: Option<CapabilitySecret>,
     knock: Option<Blob>,
-    first_card: Option<Vec<u8>>,
     last_message: Option<Blob>,
     late: VecDeque<ServerMessage>,
     entries: u64,
@@ -82,10 +76,8 @@ impl HostilityStage {
             begun: false,
             room: None,
             seats: Seats::default(),
-            to_cut: BTreeSet::new(),
             door: None,
             knock: None,
-            first_card: None,
             last_message: None,
             late: VecDeque::new(),
             entries: 0,
@@ -112,14 +104,8 @@ impl HostilityStage {
         }
     }
 
-    /// Whether the attack ends this connection, once.
-    pub(crate) fn cuts(&mut self, connection: ConnectionId) -> bool {
-        self.begun && self.hostility == RelayHostility::OldCard && self.to_cut.remove(&connection)
-    }
-
     pub(crate) fn forget(&mut self, connection: ConnectionId) {
         self.seats.leave(connection);
-        self.to_cut.remove(&connection);
         self.outbox.remove(&connection);
     }
 
@@ -149,11 +135,6 @@ impl HostilityStage {
                 }
                 return Vec::new();
             }
-            (RelayHostility::OldCard, Request::ResumeKnock { .. }) => {
-                let fault = RelayFault::reply(client_ref, RelayFaultCode::NoKnock);
-                self.answer(from, ServerMessage::Error(fault));
-                return Vec::new();
-            }
             (RelayHostility::OpenDoor, Request::Open { access: Access::Knock, capability, .. }) => {
                 if let Some(genuine) = &self.door {
                     *capability = genuine.clone();
@@ -166,9 +147,6 @@ impl HostilityStage {
 
     /// What `to` is told instead of `message`.
     pub(crate) fn deliver(&mut self, to: ConnectionId, message: ServerMessage) -> Option<ServerMessage> {
-        if let ServerMessage::Card { card, .. } = &message {
-            self.first_card.get_or_insert_with(|| card.clone());
-        }
         if is_outside(&message) {
             return None;
         }
@@ -201,10 +179,6 @@ impl HostilityStage {
             (RelayHostility::SplitRoom, message) if self.seats.is_in_second_half(to) => {
                 self.split.lets_through(&message).then_some(message)
             }
-            (RelayHostility::OldCard, ServerMessage::Card { in_reply_to, card }) => {
-                let card = self.first_card.clone().unwrap_or(card);
-                Some(ServerMessage::Card { in_reply_to, card })
-            }
             (_, message) => Some(message),
         }
     }
@@ -227,17 +201,12 @@ impl HostilityStage {
         match request {
             Request::CreateRoom(create) => {
                 self.room = Some(create.room);
-                self.first_card = Some(create.card.clone());
                 self.seats.take(from);
             }
             Request::Open { access: Access::Member, .. } => {
-                self.to_cut.remove(&from);
                 self.seats.take(from);
             }
             Request::Open { access: Access::Knock, capability, .. } => {
-                if !self.begun {
-                    self.to_cut.insert(from);
-                }
                 self.door.get_or_insert_with(|| capability.clone());
             }
             Request::Knock { blob, .. } => self.knock = Some(blob.clone()),

@@ -233,38 +233,6 @@ fn a_knock_that_is_told_again_is_no_second_knock() {
 }
 
 #[test]
-fn an_old_card_is_refused() {
-    if !is_full_run("a relay that serves an old card") {
-        return;
-    }
-    // SEC-19: the card changes when somebody is removed; Dai has seen the newer one when the older one comes back.
-    let waits_with_new_card = |off: Option<&str>| {
-        let mut meeting = Attacked::with("old-card", 3, off, &["--lobby"]);
-        assert!(meeting.stage.ask("Ada", &["remove", "Chloe"]).status.success());
-        assert_eq!(meeting.people.pop().expect("Chloe").outcome(PATIENCE).code, Some(13));
-        meeting.people[0].wait_for("removed", PATIENCE, |event| event["name"] == "Chloe");
-        let sabotage = off.map(|name| format!("safeguard-off:{name}")).unwrap_or_default();
-        let environment = [("INCAMERA_SABOTAGE", sabotage.as_str())];
-        let dai =
-            meeting.stage.join(&meeting.link, &Cast { environment: &environment, ..Cast::quiet("Dai") });
-        meeting.people[0].wait_for("knocked", PATIENCE, |knocked| knocked["name"] == "Dai");
-        meeting.begin();
-        (meeting, dai)
-    };
-    let (meeting, dai) = waits_with_new_card(None);
-    let outcome = dai.outcome(PATIENCE);
-    assert_eq!(outcome.code, Some(12), "{outcome:?}");
-    let alarm = outcome.events.iter().find(|event| event["event"] == "alarm").expect("it is shown");
-    assert_eq!(alarm["code"], "meeting.card.old");
-    assert!(seconds_since(meeting.begun_us, alarm) <= SHOWN_WITHIN);
-    meeting.end();
-
-    let (mut control, _dai) = waits_with_new_card(Some("skip_card_check"));
-    control.people[0].wait_for("knocked", PATIENCE, |knocked| knocked["name"] == "Dai");
-    control.end();
-}
-
-#[test]
 fn a_member_that_the_relay_adds_does_not_get_in() {
     if !is_full_run("a relay that adds a member") {
         return;

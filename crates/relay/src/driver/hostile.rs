@@ -41,9 +41,6 @@ impl RelayDriver {
     /// What the machine has for the connection comes first, then what the stage has.
     pub(crate) fn poll_message(&self, connection: ConnectionId) -> Transmit {
         let mut state = self.lock();
-        if state.hostility.as_mut().is_some_and(|stage| stage.cuts(connection)) {
-            return Transmit::Close;
-        }
         loop {
             let transmit = state.machine.poll_message(connection);
             let Some(stage) = &mut state.hostility else { return transmit };
