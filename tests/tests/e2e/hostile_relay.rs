@@ -121,7 +121,7 @@ fn messages_that_are_appended_again_are_shown() {
     }
     let mut meeting = Attacked::by("replay-messages", 3, None);
     meeting.begin();
-    meeting.assert_shown(1, &["meeting.log.replay"], SHOWN_WITHIN);
+    meeting.assert_shown(1, &["meeting.log.replay", "meeting.message.refused"], SHOWN_WITHIN);
     meeting.end();
 }
 
