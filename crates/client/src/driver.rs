@@ -203,7 +203,7 @@ impl MeetingDriver {
                     .streams_of(*member)
                     .and_then(|streams| StreamId::parse(streams.sfu_id.reveal()));
                 #[cfg(feature = "danger-sabotage")]
-                self.incoming.send(Inbound::Announced(*member, sfu_id.clone()));
+                self.opening(Inbound::Announced(*member, sfu_id.clone()));
                 self.people.announced(*member, sfu_id);
                 self.update_subscriptions();
                 if self.people.remote(*member).is_some() {
