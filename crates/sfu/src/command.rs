@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
 
 use crate::forward::Layer;
+use crate::grant::{GrantId, Rights};
 use crate::pseudonym::Pseudonym;
 use crate::refusal::Refusal;
 use crate::stats::SfuStats;
@@ -14,11 +15,21 @@ use crate::trickle::IceFragment;
 
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
 
-/// Whose request it is.
+/// What a request presents. A grant may end while the request's body arrives or the request waits in the queue, so
+/// it makes a [`Caller`] only at the moment when the request is served (SEC-05).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Requester {
+    pub(crate) grant: GrantId,
+    /// The address of the HTTP client, if the embedding server tells it.
+    pub(crate) address: Option<IpAddr>,
+}
+
+/// Whose request it is: the holder of a grant that holds now.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) room: RoomId,
     pub(crate) identity: Pseudonym,
+    pub(crate) rights: Rights,
     /// The address of the HTTP client, if the embedding server tells it.
     pub(crate) address: Option<IpAddr>,
 }
@@ -35,46 +46,20 @@ pub(crate) enum Purpose {
 }
 
 /// A request by a client.
-pub(crate) enum Request {
-    Open {
-        caller: Caller,
-        purpose: Purpose,
-        offer: String,
-        reply: Reply<Opened>,
-    },
-    Trickle {
-        caller: Caller,
-        session: String,
-        condition: Condition,
-        fragment: IceFragment,
-        reply: Reply<Trickled>,
-    },
-    Close {
-        caller: Caller,
-        session: String,
-        reply: Reply<()>,
-    },
-    Bind {
-        caller: Caller,
-        session: String,
-        slots: Vec<SlotBinding>,
-        reply: Reply<Vec<SlotState>>,
-    },
-    Slots {
-        caller: Caller,
-        session: String,
-        reply: Reply<Vec<SlotState>>,
-    },
-    SelectLayer {
-        caller: Caller,
-        session: String,
-        selection: LayerSelection,
-        reply: Reply<()>,
-    },
-    Streams {
-        caller: Caller,
-        reply: Reply<watch::Receiver<StreamList>>,
-    },
+pub(crate) struct Request {
+    pub(crate) from: Requester,
+    pub(crate) action: Action,
+}
+
+/// What a client asks for.
+pub(crate) enum Action {
+    Open { purpose: Purpose, offer: String, reply: Reply<Opened> },
+    Trickle { session: String, condition: Condition, fragment: IceFragment, reply: Reply<Trickled> },
+    Close { session: String, reply: Reply<()> },
+    Bind { session: String, slots: Vec<SlotBinding>, reply: Reply<Vec<SlotState>> },
+    Slots { session: String, reply: Reply<Vec<SlotState>> },
+    SelectLayer { session: String, selection: LayerSelection, reply: Reply<()> },
+    Streams { reply: Reply<watch::Receiver<StreamList>> },
 }
 
 /// A request by the embedding program; never refused, never throttled.

@@ -81,6 +81,8 @@ pub struct Limits {
     pub slots: usize,
     /// Remote ICE candidates of one connection.
     pub remote_candidates: usize,
+    /// Time from the headers of an HTTP request to the end of its body.
+    pub body_timeout: Duration,
     /// Time from the answer to a connected DTLS session.
     pub connect_timeout: Duration,
     /// Time without any packet from a connected client after which its session ends.
@@ -104,6 +106,7 @@ impl Default for Limits {
             offers_per_second: 8,
             slots: 32,
             remote_candidates: 32,
+            body_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(20),
             publisher_bitrate: None,

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use aws_lc_rs::digest;
@@ -55,20 +56,48 @@ pub(crate) struct Holder {
     pub(crate) rights: Rights,
 }
 
+/// Names a grant without opening anything: the SHA-256 of its bearer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct GrantId([u8; 32]);
+
+impl GrantId {
+    pub(crate) fn of(bearer: &str) -> Self {
+        let digest = digest::digest(&digest::SHA256, bearer.as_bytes());
+        let mut out = [0_u8; 32];
+        out.copy_from_slice(digest.as_ref());
+        Self(out)
+    }
+}
+
 struct Grant {
     holder: Holder,
     expires: Instant,
 }
 
+/// The grants, as the program that changes them and the machine that asks them before every request share them.
+#[derive(Clone)]
+pub(crate) struct SharedGrants(Arc<Mutex<GrantStore>>);
+
+impl SharedGrants {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self(Arc::new(Mutex::new(GrantStore::new(limits))))
+    }
+
+    /// The grants. A panic while they were held leaves them consistent: every method changes them last.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, GrantStore> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// All grants. Bearers are kept only as SHA-256, so that a lookup's timing tells nothing about them.
 pub(crate) struct GrantStore {
-    grants: HashMap<[u8; 32], Grant>,
+    grants: HashMap<GrantId, Grant>,
     per_room: HashMap<RoomId, usize>,
     limits: Limits,
 }
 
 impl GrantStore {
-    pub(crate) fn new(limits: Limits) -> Self {
+    fn new(limits: Limits) -> Self {
         Self { grants: HashMap::new(), per_room: HashMap::new(), limits }
     }
 
@@ -85,13 +114,13 @@ impl GrantStore {
         let expires = now.checked_add(request.valid_for).unwrap_or(now);
         *self.per_room.entry(request.room).or_default() += 1;
         let holder = Holder { room: request.room, identity: request.identity, rights: request.rights };
-        self.grants.insert(fingerprint(&bearer), Grant { holder, expires });
+        self.grants.insert(GrantId::of(&bearer), Grant { holder, expires });
         Ok(BearerSecret(bearer))
     }
 
-    /// Who presents `bearer`, if it is known and has not expired.
-    pub(crate) fn holder(&self, now: Instant, bearer: &str) -> Option<Holder> {
-        let grant = self.grants.get(&fingerprint(bearer))?;
+    /// Who holds this grant, if it is known and has not expired.
+    pub(crate) fn holder(&self, now: Instant, id: GrantId) -> Option<Holder> {
+        let grant = self.grants.get(&id)?;
         (grant.expires > now).then(|| grant.holder.clone())
     }
 
@@ -141,13 +170,6 @@ impl GrantStore {
     }
 }
 
-fn fingerprint(bearer: &str) -> [u8; 32] {
-    let digest = digest::digest(&digest::SHA256, bearer.as_bytes());
-    let mut out = [0_u8; 32];
-    out.copy_from_slice(digest.as_ref());
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,11 +188,11 @@ mod tests {
         let now = Instant::now();
         let mut store = GrantStore::new(Limits::default());
         let bearer = store.grant(now, request(1, "ada")).unwrap();
-        let holder = store.holder(now, bearer.reveal()).unwrap();
+        let holder = store.holder(now, GrantId::of(bearer.reveal())).unwrap();
         assert_eq!(holder.identity.as_str(), "ada");
-        assert!(store.holder(now, "0").is_none());
+        assert!(store.holder(now, GrantId::of("0")).is_none());
         let later = now + Duration::from_secs(60);
-        assert!(store.holder(later, bearer.reveal()).is_none());
+        assert!(store.holder(later, GrantId::of(bearer.reveal())).is_none());
     }
 
     #[test]
@@ -180,8 +202,8 @@ mod tests {
         let here = store.grant(now, request(1, "ada")).unwrap();
         let elsewhere = store.grant(now, request(2, "ada")).unwrap();
         store.revoke(&RoomId([1; 16]), &Pseudonym::parse("ada").unwrap());
-        assert!(store.holder(now, here.reveal()).is_none());
-        assert!(store.holder(now, elsewhere.reveal()).is_some());
+        assert!(store.holder(now, GrantId::of(here.reveal())).is_none());
+        assert!(store.holder(now, GrantId::of(elsewhere.reveal())).is_some());
     }
 
     #[test]

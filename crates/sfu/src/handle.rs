@@ -1,7 +1,7 @@
 //! The API for the program that embeds the SFU.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
@@ -12,7 +12,7 @@ use crate::command::{Control, Request, RoomControl};
 use crate::config::SfuConfig;
 use crate::driver::SfuDriver;
 use crate::error::SfuError;
-use crate::grant::{BearerSecret, GrantRequest, GrantStore};
+use crate::grant::{BearerSecret, GrantRequest, SharedGrants};
 use crate::http;
 use crate::machine::SfuMachine;
 use crate::pseudonym::Pseudonym;
@@ -35,18 +35,11 @@ pub struct SfuHandle {
 /// What handles and HTTP handlers have in common.
 pub(crate) struct Shared {
     pub(crate) config: SfuConfig,
-    grants: Mutex<GrantStore>,
+    pub(crate) grants: SharedGrants,
     pub(crate) requests: mpsc::Sender<Request>,
     controls: mpsc::UnboundedSender<Control>,
     local: Vec<SocketAddr>,
     pub(crate) polls: http::PollLimit,
-}
-
-impl Shared {
-    /// The grants. A panic while they were held leaves them consistent: every method changes them last.
-    pub(crate) fn grants(&self) -> MutexGuard<'_, GrantStore> {
-        self.grants.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Sfu {
@@ -65,7 +58,8 @@ impl Sfu {
         let (requests, request_queue) = mpsc::channel(REQUEST_QUEUE);
         let (controls, control_queue) = mpsc::unbounded_channel();
         let now = Instant::now();
-        let machine = SfuMachine::new(now, config.limits.clone(), advertised);
+        let grants = SharedGrants::new(config.limits.clone());
+        let machine = SfuMachine::new(now, config.limits.clone(), grants.clone(), advertised);
         #[cfg(feature = "danger-record")]
         let machine = {
             let path = config.recording.as_deref();
@@ -80,14 +74,7 @@ impl Sfu {
             unsent: 0,
         };
         tokio::spawn(driver.run());
-        let shared = Shared {
-            grants: Mutex::new(GrantStore::new(config.limits.clone())),
-            config,
-            requests,
-            controls,
-            local,
-            polls: http::PollLimit::default(),
-        };
+        let shared = Shared { grants, config, requests, controls, local, polls: http::PollLimit::default() };
         Ok(SfuHandle { shared: Arc::new(shared) })
     }
 }
@@ -107,19 +94,19 @@ impl SfuHandle {
     /// # Errors
     /// [`SfuError::TooManyGrants`] beyond the limits, [`SfuError::NoRandomness`].
     pub fn grant(&self, request: GrantRequest) -> Result<BearerSecret, SfuError> {
-        self.shared.grants().grant(Instant::now(), request)
+        self.shared.grants.lock().grant(Instant::now(), request)
     }
 
     /// Ends all bearers and all connections of `identity` in `room`, at once.
     pub fn revoke(&self, room: RoomId, identity: &Pseudonym) {
-        self.shared.grants().revoke(&room, identity);
+        self.shared.grants.lock().revoke(&room, identity);
         let identity = identity.clone();
         self.control(Control::Room(RoomControl::Revoke { room, identity }));
     }
 
     /// Ends all bearers and all connections of `room`, at once.
     pub fn end_room(&self, room: RoomId) {
-        self.shared.grants().end_room(&room);
+        self.shared.grants.lock().end_room(&room);
         self.control(Control::Room(RoomControl::End { room }));
     }
 
@@ -143,7 +130,7 @@ impl SfuHandle {
         let (reply, answer) = oneshot::channel();
         self.control(Control::Stats { reply });
         let mut stats = answer.await.map_err(|_| SfuError::Stopped)?;
-        stats.grants = self.shared.grants().len();
+        stats.grants = self.shared.grants.lock().len();
         Ok(stats)
     }
 

@@ -1,5 +1,6 @@
 //! The HTTP resources: WHIP (RFC 9725), WHEP (draft-ietf-wish-whep), slots and the list of streams.
 
+mod body;
 mod guard;
 mod open;
 mod response;
@@ -14,7 +15,7 @@ use axum::middleware;
 use axum::routing::{any, get, post};
 use tokio::sync::oneshot;
 
-use crate::command::{Reply, Request};
+use crate::command::{Action, Reply, Request, Requester};
 use crate::handle::Shared;
 use crate::refusal::Refusal;
 
@@ -52,9 +53,13 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
 }
 
 /// Puts a request to the task and waits for its answer.
-async fn ask<T>(shared: &Shared, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, Refusal> {
+async fn ask<T>(
+    shared: &Shared,
+    from: Requester,
+    action: impl FnOnce(Reply<T>) -> Action,
+) -> Result<T, Refusal> {
     let (reply, answer) = oneshot::channel();
-    let queued = shared.requests.try_send(request(reply));
+    let queued = shared.requests.try_send(Request { from, action: action(reply) });
     queued.map_err(|_| Refusal::Unavailable)?;
     answer.await.unwrap_or(Err(Refusal::Unavailable))
 }

@@ -18,6 +18,7 @@ use str0m::net::{DatagramSend, Protocol, Receive};
 use str0m::{Event, Input, Output, Rtc};
 
 use crate::config::Limits;
+use crate::grant::SharedGrants;
 use crate::rate::AddressRate;
 use connection::Connection;
 use demux::Demux;
@@ -46,6 +47,7 @@ struct Counters {
 /// The SFU as a state machine.
 pub(crate) struct SfuMachine {
     limits: Limits,
+    grants: SharedGrants,
     /// Advertised addresses of each socket; the first stands for the socket in the ICE agents.
     sockets: Vec<Vec<SocketAddr>>,
     connections: HashMap<ConnectionId, Connection>,
@@ -68,10 +70,16 @@ pub(crate) struct SfuMachine {
 
 impl SfuMachine {
     /// A machine without connections, over sockets that advertise these addresses.
-    pub(crate) fn new(now: Instant, limits: Limits, sockets: Vec<Vec<SocketAddr>>) -> Self {
+    pub(crate) fn new(
+        now: Instant,
+        limits: Limits,
+        grants: SharedGrants,
+        sockets: Vec<Vec<SocketAddr>>,
+    ) -> Self {
         Self {
             offers: AddressRate::new(limits.offers_burst, limits.offers_per_second),
             limits,
+            grants,
             sockets,
             connections: HashMap::new(),
             sessions: HashMap::new(),

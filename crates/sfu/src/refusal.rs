@@ -35,6 +35,8 @@ pub(crate) enum Refusal {
     UnknownSlot,
     #[error("this session has no slots; it plays one stream")]
     NoSlots,
+    #[error("the body of the request did not arrive in time")]
+    TooSlow,
     #[error("too many requests")]
     TooManyRequests,
     #[error("the room is full")]
@@ -57,6 +59,7 @@ impl Refusal {
             Self::UnsupportedSdp | Self::UnknownSlot => StatusCode::UNPROCESSABLE_ENTITY,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::RoomFull | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -80,6 +83,7 @@ impl Refusal {
             Self::PreconditionFailed => "sfu.http.precondition_failed",
             Self::UnknownSlot => "sfu.http.unknown_slot",
             Self::NoSlots => "sfu.http.no_slots",
+            Self::TooSlow => "sfu.http.too_slow",
             Self::TooManyRequests => "sfu.http.too_many_requests",
             Self::RoomFull => "sfu.http.room_full",
             Self::Unavailable => "sfu.http.unavailable",

@@ -8,46 +8,46 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
-use crate::command::Caller;
-use crate::grant::{Holder, Rights};
+use crate::command::Requester;
+use crate::grant::{GrantId, Holder};
 use crate::handle::Shared;
 use crate::refusal::Refusal;
 
 /// Longest bearer looked at; ours have 64 characters.
 const MAX_BEARER: usize = 256;
 
-/// A request with a valid bearer.
+/// A request whose bearer was valid when its headers came: enough to look at the rest of it. The machine decides by
+/// the grant itself when it serves the request.
 pub(super) struct Authorized {
-    pub(super) caller: Caller,
-    pub(super) rights: Rights,
+    pub(super) from: Requester,
+    pub(super) holder: Holder,
 }
 
 impl FromRequestParts<Arc<Shared>> for Authorized {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Self::Rejection> {
-        let holder = holder(shared, &parts.headers)?;
+        let grant = grant(&parts.headers)?;
+        let holder = holder(shared, grant)?;
         let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self {
-            caller: Caller {
-                room: holder.room,
-                identity: holder.identity,
-                address: address.map(|ConnectInfo(address)| address.ip()),
-            },
-            rights: holder.rights,
-        })
+        let address = address.map(|ConnectInfo(address)| address.ip());
+        Ok(Self { from: Requester { grant, address }, holder })
     }
 }
 
-/// Who presents the request's bearer (RFC 6750 §2.1).
-pub(super) fn holder(shared: &Shared, headers: &HeaderMap) -> Result<Holder, Refusal> {
+/// Who holds `grant` now.
+pub(super) fn holder(shared: &Shared, grant: GrantId) -> Result<Holder, Refusal> {
+    shared.grants.lock().holder(Instant::now(), grant).ok_or(Refusal::Unauthorized)
+}
+
+/// The grant of the request's bearer (RFC 6750 §2.1), whether or not there is one.
+fn grant(headers: &HeaderMap) -> Result<GrantId, Refusal> {
     let value = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
     let (scheme, bearer) = value.and_then(|v| v.split_once(' ')).ok_or(Refusal::Unauthorized)?;
     if !scheme.eq_ignore_ascii_case("bearer") || bearer.len() > MAX_BEARER {
         return Err(Refusal::Unauthorized);
     }
-    let holder = shared.grants().holder(Instant::now(), bearer.trim());
-    holder.ok_or(Refusal::Unauthorized)
+    Ok(GrantId::of(bearer.trim()))
 }
 
 /// Whether the body is of this media type, parameters aside.

@@ -7,10 +7,10 @@ use axum::extract::{OriginalUri, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
+use super::body::Timely;
 use super::guard::{Authorized, require_accepts_sdp, require_content_type};
 use super::{ask, response};
-use crate::command::{Opened, Purpose, Request};
-use crate::grant::Rights;
+use crate::command::{Action, Opened, Purpose, Requester};
 use crate::handle::Shared;
 use crate::pseudonym::Pseudonym;
 use crate::refusal::Refusal;
@@ -28,12 +28,9 @@ pub(super) async fn publish(
     uri: (OriginalUri, Uri),
     authorized: Authorized,
     headers: HeaderMap,
-    body: String,
+    Timely(offer): Timely<String>,
 ) -> Result<Response, Refusal> {
-    if authorized.rights != Rights::WatchAndPublish {
-        return Err(Refusal::Forbidden);
-    }
-    open(&shared, &uri, authorized, &headers, body, Purpose::Publish).await
+    open(&shared, &uri, authorized.from, &headers, offer, Purpose::Publish).await
 }
 
 /// `POST /whep/{stream}`: play one stream, as any WHEP player does.
@@ -43,15 +40,17 @@ pub(super) async fn watch_stream(
     authorized: Authorized,
     Path(stream): Path<String>,
     headers: HeaderMap,
-    body: String,
+    Timely(offer): Timely<String>,
 ) -> Result<Response, Refusal> {
     let stream = Pseudonym::parse(&stream).map_err(|_| Refusal::UnknownStream)?;
-    let room = authorized.caller.room;
+    let room = authorized.holder.room;
     let purpose = Purpose::WatchStream(stream.clone());
-    let opened = open(&shared, &uri, authorized, &headers, body, purpose).await;
+    let opened = open(&shared, &uri, authorized.from, &headers, offer, purpose).await;
     match opened {
         // Somebody may publish it and has not begun: worth trying again soon.
-        Err(Refusal::UnknownStream) if shared.grants().may_be_published(Instant::now(), &room, &stream) => {
+        Err(Refusal::UnknownStream)
+            if shared.grants.lock().may_be_published(Instant::now(), &room, &stream) =>
+        {
             Err(Refusal::StreamNotLive)
         }
         other => other,
@@ -64,24 +63,23 @@ pub(super) async fn watch_slots(
     uri: (OriginalUri, Uri),
     authorized: Authorized,
     headers: HeaderMap,
-    body: String,
+    Timely(offer): Timely<String>,
 ) -> Result<Response, Refusal> {
-    open(&shared, &uri, authorized, &headers, body, Purpose::WatchSlots).await
+    open(&shared, &uri, authorized.from, &headers, offer, Purpose::WatchSlots).await
 }
 
 async fn open(
     shared: &Shared,
     uri: &(OriginalUri, Uri),
-    authorized: Authorized,
+    from: Requester,
     headers: &HeaderMap,
     offer: String,
     purpose: Purpose,
 ) -> Result<Response, Refusal> {
     require_content_type(headers, response::SDP)?;
     require_accepts_sdp(headers)?;
-    let caller = authorized.caller;
     let kind = purpose.clone();
-    let opened = ask(shared, |reply| Request::Open { caller, purpose, offer, reply }).await?;
+    let opened = ask(shared, from, |reply| Action::Open { purpose, offer, reply }).await?;
     Ok(created(shared, uri, &kind, opened))
 }
 

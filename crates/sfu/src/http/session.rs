@@ -9,9 +9,10 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
+use super::body::Timely;
 use super::guard::{Authorized, require_content_type};
 use super::{ask, response};
-use crate::command::{Condition, LayerSelection, Request, SlotBinding, SlotState, Trickled};
+use crate::command::{Action, Condition, LayerSelection, SlotBinding, SlotState, Trickled};
 use crate::handle::Shared;
 use crate::refusal::Refusal;
 use crate::trickle::IceFragment;
@@ -22,19 +23,14 @@ pub(super) async fn trickle(
     authorized: Authorized,
     Path(session): Path<String>,
     headers: HeaderMap,
-    body: String,
+    Timely(body): Timely<String>,
 ) -> Result<Response, Refusal> {
     require_content_type(&headers, response::ICE_FRAGMENT)?;
     let condition = condition(&headers)?;
     let fragment = IceFragment::parse(&body)?;
-    let trickled = ask(&shared, |reply| Request::Trickle {
-        caller: authorized.caller,
-        session,
-        condition,
-        fragment,
-        reply,
-    })
-    .await?;
+    let trickled =
+        ask(&shared, authorized.from, |reply| Action::Trickle { session, condition, fragment, reply })
+            .await?;
     Ok(match trickled {
         Trickled::Added => StatusCode::NO_CONTENT.into_response(),
         Trickled::Restarted { etag, fragment } => {
@@ -63,8 +59,7 @@ pub(super) async fn close(
     authorized: Authorized,
     Path(session): Path<String>,
 ) -> Result<StatusCode, Refusal> {
-    let caller = authorized.caller;
-    ask(&shared, |reply| Request::Close { caller, session, reply }).await?;
+    ask(&shared, authorized.from, |reply| Action::Close { session, reply }).await?;
     Ok(StatusCode::OK)
 }
 
@@ -74,11 +69,10 @@ pub(super) async fn select_layer(
     authorized: Authorized,
     Path(session): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    Timely(body): Timely<Bytes>,
 ) -> Result<StatusCode, Refusal> {
     let selection: LayerSelection = read_json(&headers, &body)?;
-    let caller = authorized.caller;
-    ask(&shared, |reply| Request::SelectLayer { caller, session, selection, reply }).await?;
+    ask(&shared, authorized.from, |reply| Action::SelectLayer { session, selection, reply }).await?;
     Ok(StatusCode::OK)
 }
 
@@ -101,15 +95,14 @@ pub(super) async fn bind(
     authorized: Authorized,
     Path(session): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    Timely(body): Timely<Bytes>,
 ) -> Result<Json<SlotsResponse>, Refusal> {
     let SlotsRequest { slots } = read_json(&headers, &body)?;
     // One entry per m-line at the most makes sense.
     if slots.len() > 2 * shared.config.limits.slots {
         return Err(Refusal::MalformedRequest);
     }
-    let caller = authorized.caller;
-    let slots = ask(&shared, |reply| Request::Bind { caller, session, slots, reply }).await?;
+    let slots = ask(&shared, authorized.from, |reply| Action::Bind { session, slots, reply }).await?;
     Ok(Json(SlotsResponse { slots }))
 }
 
@@ -119,8 +112,7 @@ pub(super) async fn slots(
     authorized: Authorized,
     Path(session): Path<String>,
 ) -> Result<Json<SlotsResponse>, Refusal> {
-    let caller = authorized.caller;
-    let slots = ask(&shared, |reply| Request::Slots { caller, session, reply }).await?;
+    let slots = ask(&shared, authorized.from, |reply| Action::Slots { session, reply }).await?;
     Ok(Json(SlotsResponse { slots }))
 }
 

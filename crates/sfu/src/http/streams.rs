@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use incamera_types::RoomId;
 use serde::Deserialize;
 
 use super::guard::{self, Authorized};
 use super::{ask, response};
-use crate::command::{Request, StreamList};
+use crate::command::{Action, StreamList};
 use crate::handle::Shared;
 use crate::pseudonym::Pseudonym;
 use crate::refusal::Refusal;
@@ -39,11 +39,10 @@ pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     authorized: Authorized,
     poll: Query<Poll>,
-    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let caller = authorized.caller;
-    let place = (caller.room, caller.identity.clone());
-    let mut list = ask(&shared, |reply| Request::Streams { caller, reply }).await?;
+    let Authorized { from, holder } = authorized;
+    let place = (holder.room, holder.identity);
+    let mut list = ask(&shared, from, |reply| Action::Streams { reply }).await?;
     let known = |list: &StreamList| Some(list.version) == poll.after;
     if known(&list.borrow()) {
         let _waiting = Waiting::begin(&shared, place)?;
@@ -54,7 +53,7 @@ pub(super) async fn list(
             return Err(Refusal::Unauthorized);
         }
         // The bearer may have been revoked while this waited.
-        guard::holder(&shared, &headers)?;
+        guard::holder(&shared, from.grant)?;
     }
     let now = list.borrow().clone();
     let tag = response::entity_tag(&now.version.to_string());

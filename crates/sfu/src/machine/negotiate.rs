@@ -13,6 +13,7 @@ use super::connection::{Connection, Player, PlayerTrack, Publisher, Role};
 use super::{ConnectionId, SfuMachine};
 use crate::command::{Caller, Opened, Purpose};
 use crate::forward::{Layer, OutTrack, layers_of_rids};
+use crate::grant::Rights;
 use crate::offer::{Kind, OfferedMedia, PreparedOffer};
 use crate::pseudonym::Pseudonym;
 use crate::random;
@@ -38,6 +39,9 @@ impl SfuMachine {
     ) -> Result<Opened, Refusal> {
         if !self.offers.allows(now, caller.address) {
             return Err(Refusal::TooManyRequests);
+        }
+        if *purpose == Purpose::Publish && caller.rights != Rights::WatchAndPublish {
+            return Err(Refusal::Forbidden);
         }
         let prepared = PreparedOffer::check(offer, purpose, &self.limits)?;
         self.check_stream(&caller, purpose)?;

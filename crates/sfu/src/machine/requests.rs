@@ -7,10 +7,11 @@ use tokio::sync::watch;
 
 use super::{ConnectionId, SfuMachine};
 use crate::command::{
-    Caller, Condition, LayerSelection, Reply, Request, RoomControl, SlotBinding, SlotState, StreamList,
-    Trickled,
+    Action, Caller, Condition, LayerSelection, Reply, Request, Requester, RoomControl, SlotBinding,
+    SlotState, StreamList, Trickled,
 };
 use crate::forward::{Layer, Urgency};
+use crate::grant::Holder;
 use crate::offer::Kind;
 use crate::pseudonym::Pseudonym;
 use crate::random;
@@ -19,32 +20,45 @@ use crate::trickle::IceFragment;
 
 impl SfuMachine {
     /// Serves a client's request.
-    pub(crate) fn handle_request(&mut self, now: Instant, request: Request) {
-        match request {
-            Request::Open { caller, purpose, offer, reply } => {
-                respond(reply, self.open(now, caller, &purpose, &offer));
+    pub(crate) fn handle_request(&mut self, now: Instant, Request { from, action }: Request) {
+        let caller = self.caller(now, from);
+        match action {
+            Action::Open { purpose, offer, reply } => {
+                respond(reply, caller.and_then(|caller| self.open(now, caller, &purpose, &offer)));
             }
-            Request::Trickle { caller, session, condition, fragment, reply } => {
-                respond(reply, self.trickle(now, &caller, &session, &condition, fragment));
+            Action::Trickle { session, condition, fragment, reply } => {
+                let trickled =
+                    caller.and_then(|caller| self.trickle(now, &caller, &session, &condition, fragment));
+                respond(reply, trickled);
             }
-            Request::Close { caller, session, reply } => {
-                let found = self.session(&caller, &session);
+            Action::Close { session, reply } => {
+                let found = caller.and_then(|caller| self.session(&caller, &session));
                 respond(reply, found.map(|id| self.close(now, id)));
             }
-            Request::Bind { caller, session, slots, reply } => {
-                respond(reply, self.bind(now, &caller, &session, &slots));
+            Action::Bind { session, slots, reply } => {
+                respond(reply, caller.and_then(|caller| self.bind(now, &caller, &session, &slots)));
             }
-            Request::Slots { caller, session, reply } => {
-                respond(reply, self.slots(&caller, &session));
+            Action::Slots { session, reply } => {
+                respond(reply, caller.and_then(|caller| self.slots(&caller, &session)));
             }
-            Request::SelectLayer { caller, session, selection, reply } => {
-                respond(reply, self.select_layer(now, &caller, &session, &selection));
+            Action::SelectLayer { session, selection, reply } => {
+                let selected =
+                    caller.and_then(|caller| self.select_layer(now, &caller, &session, &selection));
+                respond(reply, selected);
             }
-            Request::Streams { caller, reply } => {
-                respond(reply, Ok(self.watch_streams(caller.room)));
+            Action::Streams { reply } => {
+                respond(reply, caller.map(|caller| self.watch_streams(caller.room)));
             }
         }
         self.settle(now);
+    }
+
+    /// Who asks, if the grant still holds. A revocation first ends the grants and then asks this task to end the
+    /// connections: whoever passes here before the first is found by the second (SEC-05).
+    fn caller(&self, now: Instant, from: Requester) -> Result<Caller, Refusal> {
+        let holder = self.grants.lock().holder(now, from.grant).ok_or(Refusal::Unauthorized)?;
+        let Holder { room, identity, rights } = holder;
+        Ok(Caller { room, identity, rights, address: from.address })
     }
 
     /// Does what the embedding program decides about a room.
@@ -219,5 +233,43 @@ impl SfuMachine {
 fn respond<T>(reply: Reply<T>, answer: Result<T, Refusal>) {
     if reply.send(answer).is_err() {
         tracing::trace!("a client did not wait for its answer");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::command::Purpose;
+    use crate::config::Limits;
+    use crate::grant::{GrantId, GrantRequest, Rights, SharedGrants};
+
+    /// SEC-05: controls overtake requests, so the queue may still hold what a removed member asked for.
+    #[test]
+    fn a_request_that_waited_while_its_grant_ended_is_refused() {
+        let (now, room) = (Instant::now(), RoomId([1; 16]));
+        let grants = SharedGrants::new(Limits::default());
+        let mut machine = SfuMachine::new(now, Limits::default(), grants.clone(), Vec::new());
+        let ada = Pseudonym::parse("ada").unwrap();
+        let request = GrantRequest {
+            room,
+            identity: ada.clone(),
+            rights: Rights::WatchAndPublish,
+            valid_for: Duration::from_secs(60),
+        };
+        let bearer = grants.lock().grant(now, request).unwrap();
+        let from = Requester { grant: GrantId::of(bearer.reveal()), address: None };
+        let mut open = || {
+            let (reply, mut answer) = oneshot::channel();
+            let action = Action::Open { purpose: Purpose::Publish, offer: "no offer".to_owned(), reply };
+            machine.handle_request(now, Request { from, action });
+            answer.try_recv().unwrap().unwrap_err()
+        };
+        assert_eq!(open(), Refusal::MalformedSdp);
+        grants.lock().revoke(&room, &ada);
+        assert_eq!(open(), Refusal::Unauthorized);
     }
 }

@@ -17,7 +17,7 @@ pub(crate) const OTHER_ROOM: RoomId = RoomId([2; 16]);
 pub(crate) struct Server {
     pub(crate) sfu: SfuHandle,
     pub(crate) http: Client,
-    base: String,
+    address: SocketAddr,
 }
 
 /// A session and the peer behind it.
@@ -45,11 +45,15 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let service = app.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
-        Self { sfu, http: http_client(), base: format!("http://{address}") }
+        Self { sfu, http: http_client(), address }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn bearer(&self, room: RoomId, identity: &str, rights: Rights) -> String {

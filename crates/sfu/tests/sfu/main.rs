@@ -10,5 +10,6 @@ mod media;
 mod peer;
 #[cfg(feature = "danger-record")]
 mod recording;
+mod revocation;
 mod slots;
 mod whip_whep;
