@@ -112,6 +112,13 @@ pub(crate) enum Trickled {
     Restarted { etag: String, fragment: String },
 }
 
+/// The body of a request that binds slots.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SlotBindings {
+    pub(crate) slots: Vec<SlotBinding>,
+}
+
 /// A slot's new binding. Absent slots stay as they are.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -3,6 +3,8 @@
 use core::time::Duration;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use crate::rate::Rate;
+
 /// Configuration of one SFU.
 #[derive(Clone, Debug)]
 pub struct SfuConfig {
@@ -73,10 +75,10 @@ pub struct Limits {
     pub connections_per_identity: usize,
     /// Connections opened from one client address.
     pub connections_per_address: usize,
-    /// Offers accepted from one client address in a burst before the rate below applies.
-    pub offers_burst: u32,
-    /// Offers accepted per second from one client address in the long run.
-    pub offers_per_second: u32,
+    /// Offers and ICE restarts accepted from one client address.
+    pub offer_rate: Rate,
+    /// Bindings of slots and choices of layers accepted in one session.
+    pub binding_rate: Rate,
     /// Audio slots, and equally video slots, of one connection.
     pub slots: usize,
     /// Remote ICE candidates of one connection.
@@ -102,8 +104,9 @@ impl Default for Limits {
             // reconnects, the old ones; a plain WHEP player has one per publisher.
             connections_per_identity: 64,
             connections_per_address: 256,
-            offers_burst: 40,
-            offers_per_second: 8,
+            offer_rate: Rate { burst: 40, per_second: 8 },
+            // In the long run no more key frames than a player's loss reports may ask for: one in 300 ms.
+            binding_rate: Rate { burst: 40, per_second: 3 },
             slots: 32,
             remote_candidates: 32,
             body_timeout: Duration::from_secs(10),

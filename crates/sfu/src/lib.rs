@@ -35,6 +35,7 @@ mod rate;
 mod recorder;
 mod refusal;
 mod sockets;
+mod stack;
 mod stats;
 mod trickle;
 
@@ -46,6 +47,7 @@ pub use handle::{Sfu, SfuHandle};
 #[cfg(feature = "danger-hostile-sfu")]
 pub use hostility::Hostility;
 pub use pseudonym::Pseudonym;
+pub use rate::Rate;
 #[cfg(feature = "danger-record")]
 pub use recorder::{RecordedPacket, read_recording};
 pub use stats::{SfuStats, StreamStats};

@@ -20,6 +20,7 @@ use str0m::{Event, Input, Output, Rtc};
 use crate::config::Limits;
 use crate::grant::SharedGrants;
 use crate::rate::AddressRate;
+use crate::stack::guarded;
 use connection::Connection;
 use demux::Demux;
 use room::Room;
@@ -77,7 +78,7 @@ impl SfuMachine {
         sockets: Vec<Vec<SocketAddr>>,
     ) -> Self {
         Self {
-            offers: AddressRate::new(limits.offers_burst, limits.offers_per_second),
+            offers: AddressRate::new(limits.offer_rate),
             limits,
             grants,
             sockets,
@@ -159,7 +160,7 @@ impl SfuMachine {
         let Some(destination) = self.sockets.get(path.0).and_then(|a| a.first()).copied() else {
             return false;
         };
-        let Ok(contents) = datagram.try_into() else {
+        let Some(contents) = guarded(|| datagram.try_into().ok()).flatten() else {
             return false;
         };
         let receive = Receive { proto: Protocol::Udp, source: path.1, destination, contents };
@@ -238,7 +239,7 @@ impl SfuMachine {
             }
         });
         let outcome: Option<Result<Instant, str0m::RtcError>> = outcome;
-        let alive = connection.rtc.is_alive();
+        let alive = connection.stack.is_alive();
         match outcome {
             Some(Ok(deadline)) if alive => self.schedule(now, id, deadline),
             Some(Ok(_)) => self.failed.push(id),
@@ -296,7 +297,7 @@ impl SfuMachine {
         let Some(connection) = self.connections.get(&id) else {
             return;
         };
-        if connection.rtc.is_alive() {
+        if connection.stack.is_alive() {
             self.counters.connections_failed += 1;
             tracing::warn!(id, "a connection failed inside the WebRTC stack and was dropped");
         }

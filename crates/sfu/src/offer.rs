@@ -102,6 +102,11 @@ impl PreparedOffer {
         out
     }
 
+    /// Whether the client's ICE credentials in the offer have this user fragment.
+    pub(crate) fn has_ufrag(text: &str, ufrag: &str) -> bool {
+        text.lines().any(|line| line.strip_prefix("a=ice-ufrag:") == Some(ufrag))
+    }
+
     fn push(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push_str("\r\n");

@@ -1,4 +1,4 @@
-//! A token bucket per client address, for offers.
+//! Token buckets: how often something expensive may be done.
 
 use core::time::Duration;
 use std::collections::HashMap;
@@ -8,27 +8,53 @@ use std::time::Instant;
 /// Addresses remembered; beyond that all newcomers share one bucket until old ones are full again.
 const MAX_ADDRESSES: usize = 10_000;
 
+/// How often something may be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How often at once, after a pause.
+    pub burst: u32,
+    /// How often per second in the long run.
+    pub per_second: u32,
+}
+
 /// Limits how often each address may do something expensive.
 pub(crate) struct AddressRate {
-    burst: f64,
-    per_second: f64,
+    rate: Rate,
     buckets: HashMap<Option<IpAddr>, Bucket>,
     cleaned: Option<Instant>,
 }
 
-struct Bucket {
+/// What is left of a [`Rate`].
+pub(crate) struct Bucket {
     tokens: f64,
     updated: Instant,
 }
 
-impl AddressRate {
-    pub(crate) fn new(burst: u32, per_second: u32) -> Self {
-        Self {
-            burst: f64::from(burst),
-            per_second: f64::from(per_second),
-            buckets: HashMap::new(),
-            cleaned: None,
+impl Bucket {
+    pub(crate) fn full(now: Instant, rate: Rate) -> Self {
+        Self { tokens: f64::from(rate.burst), updated: now }
+    }
+
+    /// Takes one token; false if there is none.
+    pub(crate) fn take(&mut self, now: Instant, rate: Rate) -> bool {
+        self.tokens = self.level(now, rate);
+        self.updated = now;
+        let allowed = self.tokens >= 1.0;
+        if allowed {
+            self.tokens -= 1.0;
         }
+        allowed
+    }
+
+    fn level(&self, now: Instant, rate: Rate) -> f64 {
+        let elapsed = now.saturating_duration_since(self.updated).as_secs_f64();
+        (self.tokens + elapsed * f64::from(rate.per_second)).min(f64::from(rate.burst))
+    }
+}
+
+impl AddressRate {
+    pub(crate) fn new(rate: Rate) -> Self {
+        Self { rate, buckets: HashMap::new(), cleaned: None }
     }
 
     /// Takes one token of `address`; false if there is none.
@@ -40,15 +66,8 @@ impl AddressRate {
                 key = None;
             }
         }
-        let bucket = self.buckets.entry(key).or_insert(Bucket { tokens: self.burst, updated: now });
-        let elapsed = now.saturating_duration_since(bucket.updated).as_secs_f64();
-        bucket.tokens = (bucket.tokens + elapsed * self.per_second).min(self.burst);
-        bucket.updated = now;
-        let allowed = bucket.tokens >= 1.0;
-        if allowed {
-            bucket.tokens -= 1.0;
-        }
-        allowed
+        let bucket = self.buckets.entry(key).or_insert_with(|| Bucket::full(now, self.rate));
+        bucket.take(now, self.rate)
     }
 
     /// Looks through all buckets, so not more than once a second.
@@ -58,11 +77,8 @@ impl AddressRate {
             return;
         }
         self.cleaned = Some(now);
-        let (burst, per_second) = (self.burst, self.per_second);
-        self.buckets.retain(|_, b| {
-            let elapsed = now.saturating_duration_since(b.updated).as_secs_f64();
-            b.tokens + elapsed * per_second < burst
-        });
+        let rate = self.rate;
+        self.buckets.retain(|_, bucket| bucket.level(now, rate) < f64::from(rate.burst));
     }
 }
 
@@ -85,7 +101,7 @@ mod tests {
     #[test]
     fn a_burst_is_allowed_and_then_the_rate() {
         let now = Instant::now();
-        let mut rate = AddressRate::new(3, 2);
+        let mut rate = AddressRate::new(Rate { burst: 3, per_second: 2 });
         let ada = "2001:db8::1".parse().ok();
         let neighbour = "2001:db8::2".parse().ok();
         let bob = "192.0.2.1".parse().ok();
@@ -100,7 +116,7 @@ mod tests {
     #[test]
     fn memory_for_addresses_is_bounded() {
         let now = Instant::now();
-        let mut rate = AddressRate::new(1, 1);
+        let mut rate = AddressRate::new(Rate { burst: 1, per_second: 1 });
         for n in 0..20_000_u32 {
             rate.allows(now, Some(IpAddr::from(n.to_be_bytes())));
         }

@@ -3,6 +3,7 @@
 use str0m::Candidate;
 
 use crate::refusal::Refusal;
+use crate::stack::guarded;
 
 /// Most lines of a fragment.
 const MAX_LINES: usize = 256;
@@ -64,7 +65,7 @@ impl IceFragment {
 
 /// A candidate attribute's value, if it is one that this server can use.
 pub(crate) fn candidate(value: &str) -> Option<Candidate> {
-    Candidate::from_sdp_string(value).ok()
+    guarded(|| Candidate::from_sdp_string(value).ok())?
 }
 
 fn ice_chars(text: &str, length: core::ops::RangeInclusive<usize>) -> Result<String, Refusal> {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::body::Timely;
 use super::guard::{Authorized, require_content_type};
 use super::{ask, response};
-use crate::command::{Action, Condition, LayerSelection, SlotBinding, SlotState, Trickled};
+use crate::command::{Action, Condition, LayerSelection, SlotBindings, SlotState, Trickled};
 use crate::handle::Shared;
 use crate::refusal::Refusal;
 use crate::trickle::IceFragment;
@@ -76,13 +76,6 @@ pub(super) async fn select_layer(
     Ok(StatusCode::OK)
 }
 
-/// The body of `PUT …/slots`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SlotsRequest {
-    slots: Vec<SlotBinding>,
-}
-
 /// The body of the answers.
 #[derive(Serialize)]
 pub(super) struct SlotsResponse {
@@ -97,7 +90,7 @@ pub(super) async fn bind(
     headers: HeaderMap,
     Timely(body): Timely<Bytes>,
 ) -> Result<Json<SlotsResponse>, Refusal> {
-    let SlotsRequest { slots } = read_json(&headers, &body)?;
+    let SlotBindings { slots } = read_json(&headers, &body)?;
     // One entry per m-line at the most makes sense.
     if slots.len() > 2 * shared.config.limits.slots {
         return Err(Refusal::MalformedRequest);

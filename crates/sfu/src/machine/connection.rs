@@ -1,7 +1,6 @@
 //! One WebRTC connection and what it is for.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use str0m::Rtc;
@@ -12,6 +11,8 @@ use crate::command::{Caller, SlotState};
 use crate::forward::{Activity, KeyFrameThrottle, Layer, Medium, OutTrack, Reception, SenderClock};
 use crate::offer::Kind;
 use crate::pseudonym::Pseudonym;
+use crate::rate::Bucket;
+use crate::stack::Stack;
 
 /// SSRCs that one publisher may use over time before the lookup table starts anew.
 const MAX_SOURCES: usize = 64;
@@ -25,13 +26,14 @@ pub(super) struct Connection {
     pub(super) etag: String,
     /// The offer as given to the stack; ICE restarts repeat it.
     pub(super) offer: String,
-    /// Some 30 kB, so not inline in the table of connections.
-    pub(super) rtc: Box<Rtc>,
+    pub(super) stack: Stack,
     pub(super) role: Role,
     pub(super) connected: bool,
     pub(super) opened: Instant,
     pub(super) last_received: Instant,
     pub(super) remote_candidates: usize,
+    /// Bindings of slots and choices of layers that are left to it.
+    pub(super) bindings: Bucket,
     /// What is in the machine's deadline set for this connection.
     pub(super) deadline: Option<Instant>,
     pub(super) stack_deadline: Instant,
@@ -85,11 +87,9 @@ pub(super) struct PlayerTrack {
 }
 
 impl Connection {
-    /// Runs the stack; `None` if it panicked, which by its policy means a bug in it. Nothing outside the
-    /// connection is touched by `run` but queues, so only this connection has to go.
+    /// Runs the stack; `None` if it panicked.
     pub(super) fn guarded<R>(&mut self, run: impl FnOnce(&mut Rtc) -> R) -> Option<R> {
-        let rtc = &mut *self.rtc;
-        catch_unwind(AssertUnwindSafe(|| run(rtc))).ok()
+        self.stack.guarded(run)
     }
 
     pub(super) fn publisher(&self) -> Option<&Publisher> {

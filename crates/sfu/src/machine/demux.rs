@@ -6,11 +6,14 @@ use std::net::SocketAddr;
 use str0m::ice::{StunMessage, TransId};
 
 use super::ConnectionId;
+use crate::stack::guarded;
 
 /// STUN requests of ours whose answers are still awaited, over all connections.
 const MAX_TRANSACTIONS: usize = 16_384;
 /// Addresses kept per connection: ICE probes a few before it settles.
 const MAX_ADDRESSES: usize = 16;
+/// ICE user fragments kept per connection: the one before counts until the restart is through (RFC 8445 §9).
+const MAX_UFRAGS: usize = 2;
 
 /// Where a datagram arrived and where it came from.
 pub(crate) type Path = (usize, SocketAddr);
@@ -27,6 +30,7 @@ pub(crate) struct Demux {
     by_path: HashMap<Path, ConnectionId>,
     paths: HashMap<ConnectionId, VecDeque<Path>>,
     by_ufrag: HashMap<String, ConnectionId>,
+    ufrags: HashMap<ConnectionId, VecDeque<String>>,
     by_transaction: HashMap<TransId, ConnectionId>,
     transactions: VecDeque<TransId>,
 }
@@ -58,9 +62,17 @@ impl Demux {
         }
     }
 
-    /// Connection `id` now answers to `ufrag`; it goes on answering to earlier ones while ICE restarts.
+    /// Connection `id` now answers to `ufrag`; it goes on answering to the one before while ICE restarts.
     pub(crate) fn add_ufrag(&mut self, ufrag: String, id: ConnectionId) {
+        let ufrags = self.ufrags.entry(id).or_default();
+        ufrags.push_back(ufrag.clone());
+        let outdated = (ufrags.len() > MAX_UFRAGS).then(|| ufrags.pop_front()).flatten();
         self.by_ufrag.insert(ufrag, id);
+        if let Some(outdated) = outdated
+            && self.by_ufrag.get(&outdated) == Some(&id)
+        {
+            self.by_ufrag.remove(&outdated);
+        }
     }
 
     /// Remembers a STUN request that connection `id` sends, so that its answer is recognised.
@@ -89,7 +101,11 @@ impl Demux {
                 self.by_path.remove(&path);
             }
         }
-        self.by_ufrag.retain(|_, owner| *owner != id);
+        for ufrag in self.ufrags.remove(&id).unwrap_or_default() {
+            if self.by_ufrag.get(&ufrag) == Some(&id) {
+                self.by_ufrag.remove(&ufrag);
+            }
+        }
         self.by_transaction.retain(|_, owner| *owner != id);
         let known = &self.by_transaction;
         self.transactions.retain(|t| known.contains_key(t));
@@ -105,7 +121,7 @@ fn stun_hint(datagram: &[u8]) -> Option<Hint> {
     if !is_stun(datagram) {
         return None;
     }
-    let message = StunMessage::parse(datagram).ok()?;
+    let message = guarded(|| StunMessage::parse(datagram).ok())??;
     if message.is_binding_request() {
         let (receiver, _sender) = message.split_username()?;
         return Some(Hint::Username(receiver.to_owned()));
@@ -144,6 +160,19 @@ mod tests {
         }
         assert_eq!(demux.by_path.len(), MAX_ADDRESSES);
         assert_eq!(demux.lookup(path(999), &[0x80]), Some(7));
+    }
+
+    #[test]
+    fn a_connection_answers_to_its_last_two_ufrags() {
+        let mut demux = Demux::default();
+        for restart in 0..100 {
+            demux.add_ufrag(format!("ufrag{restart}"), 7);
+        }
+        let mut known: Vec<_> = demux.by_ufrag.keys().map(String::as_str).collect();
+        known.sort_unstable();
+        assert_eq!(known, ["ufrag98", "ufrag99"]);
+        demux.remove(7);
+        assert!(demux.by_ufrag.is_empty() && demux.ufrags.is_empty());
     }
 
     #[test]

@@ -182,7 +182,8 @@ impl SfuMachine {
         let Some(connection) = self.connections.get(&player).filter(|c| c.connected) else {
             return;
         };
-        let Some(track) = connection.player().and_then(|p| p.tracks.get(track)) else {
+        let track = connection.player().and_then(|p| p.tracks.get(track));
+        let Some(track) = track.filter(|t| t.kind == Kind::Video) else {
             return;
         };
         let room = self.rooms.get(&connection.caller.room);

@@ -17,8 +17,9 @@ use crate::grant::Rights;
 use crate::offer::{Kind, OfferedMedia, PreparedOffer};
 use crate::pseudonym::Pseudonym;
 use crate::random;
-use crate::rate;
+use crate::rate::{self, Bucket};
 use crate::refusal::Refusal;
+use crate::stack::{Stack, guarded};
 
 /// Packets kept for retransmission to each player and track: at least 3 s of 720p.
 const RETRANSMIT_PACKETS: usize = 1_024;
@@ -27,6 +28,15 @@ const RETRANSMIT_AGE: Duration = Duration::from_secs(3);
 /// Share of retransmissions in what is sent beyond which they stop, so that a hopeless link is not
 /// drowned: losses of a third still get repaired.
 const RETRANSMIT_SHARE: f32 = 0.5;
+
+/// What the stack made of an offer.
+struct Answered {
+    stack: Stack,
+    role: Role,
+    /// Of our side.
+    ufrag: String,
+    answer: String,
+}
 
 impl SfuMachine {
     /// Answers an offer.
@@ -46,23 +56,18 @@ impl SfuMachine {
         let prepared = PreparedOffer::check(offer, purpose, &self.limits)?;
         self.check_stream(&caller, purpose)?;
         self.check_space(&caller, purpose)?;
-        let (mut rtc, answer) = self.answer(now, &prepared.text, purpose)?;
-        let role = match purpose {
-            Purpose::Publish => publisher(&prepared.media),
-            Purpose::WatchStream(stream) => player(&mut rtc, &prepared.media, Some(stream))?,
-            Purpose::WatchSlots => player(&mut rtc, &prepared.media, None)?,
-        };
-        let ufrag = local_ufrag(&mut rtc);
+        let Answered { stack, role, ufrag, answer } = self.answer(now, &prepared, purpose)?;
         let connection = Connection {
             session: random::hex_id::<16>().map_err(|_| Refusal::Unavailable)?,
             etag: random::hex_id::<8>().map_err(|_| Refusal::Unavailable)?,
             offer: prepared.text,
-            rtc,
+            stack,
             role,
             connected: false,
             opened: now,
             last_received: now,
             remote_candidates: prepared.candidates,
+            bindings: Bucket::full(now, self.limits.binding_rate),
             deadline: None,
             stack_deadline: now,
             caller,
@@ -108,6 +113,10 @@ impl SfuMachine {
         password: &str,
     ) -> Result<String, Refusal> {
         let connection = self.connections.get(&id).ok_or(Refusal::UnknownSession)?;
+        // The same again restarts nothing: candidates of the present ICE session would go on adding up.
+        if PreparedOffer::has_ufrag(&connection.offer, ufrag) {
+            return Err(Refusal::MalformedFragment);
+        }
         let text = PreparedOffer::restarted(&connection.offer, ufrag, password);
         let answer = self
             .mutate(now, id, |rtc| {
@@ -160,20 +169,26 @@ impl SfuMachine {
         Ok(())
     }
 
-    fn answer(&self, now: Instant, offer: &str, purpose: &Purpose) -> Result<(Box<Rtc>, String), Refusal> {
+    fn answer(&self, now: Instant, prepared: &PreparedOffer, purpose: &Purpose) -> Result<Answered, Refusal> {
         let candidates = self.sockets.iter().filter_map(|a| a.first());
         let candidates: Vec<SocketAddr> = candidates.copied().collect();
-        // The stack's parser meets hostile text here: a panic of it is a refusal, no more.
-        let outcome = std::panic::catch_unwind(|| {
-            let offer = SdpOffer::from_sdp_string(offer).map_err(|_| Refusal::MalformedSdp)?;
+        // The stack meets hostile text here: a panic of it is a refusal, no more.
+        let outcome = guarded(|| {
+            let offer = SdpOffer::from_sdp_string(&prepared.text).map_err(|_| Refusal::MalformedSdp)?;
             let mut rtc = stack_config(purpose).build(now);
             for address in candidates {
                 let candidate = Candidate::host(address, "udp").map_err(|_| Refusal::Unavailable)?;
                 rtc.add_local_candidate(candidate);
             }
             let answer = rtc.sdp_api().accept_offer(offer);
-            let answer = answer.map_err(|_| Refusal::UnsupportedSdp)?;
-            Ok((Box::new(rtc), answer.to_sdp_string()))
+            let answer = answer.map_err(|_| Refusal::UnsupportedSdp)?.to_sdp_string();
+            let role = match purpose {
+                Purpose::Publish => publisher(&prepared.media),
+                Purpose::WatchStream(stream) => player(&mut rtc, &prepared.media, Some(stream))?,
+                Purpose::WatchSlots => player(&mut rtc, &prepared.media, None)?,
+            };
+            let ufrag = local_ufrag(&mut rtc);
+            Ok(Answered { stack: Stack::new(rtc), role, ufrag, answer })
         });
         outcome.unwrap_or(Err(Refusal::UnsupportedSdp))
     }

@@ -111,6 +111,12 @@ impl SfuMachine {
                 let (Some(ufrag), Some(password)) = (&fragment.ufrag, &fragment.password) else {
                     return Err(Refusal::MalformedFragment);
                 };
+                // A restart is the work of an offer.
+                if fragment.candidates.len() > self.limits.remote_candidates
+                    || !self.offers.allows(now, caller.address)
+                {
+                    return Err(Refusal::TooManyRequests);
+                }
                 let answer = self.restart_ice(now, id, ufrag, password)?;
                 self.add_candidates(now, id, fragment)?;
                 let etag = random::hex_id::<8>().map_err(|_| Refusal::Unavailable)?;
@@ -149,6 +155,7 @@ impl SfuMachine {
         bindings: &[SlotBinding],
     ) -> Result<Vec<SlotState>, Refusal> {
         let id = self.session(caller, session)?;
+        self.charge_binding(now, id)?;
         let player = self.connections.get(&id).and_then(|c| c.player());
         let player = player.filter(|p| p.has_slots).ok_or(Refusal::NoSlots)?;
         let position = |b: &SlotBinding| player.tracks.iter().position(|t| t.mid_text == b.mid);
@@ -173,6 +180,7 @@ impl SfuMachine {
         let Some(slot) = self.track_mut(id, track) else {
             return;
         };
+        let other_layer = slot.out.wanted() != layer;
         slot.out.want(layer);
         if slot.stream.as_ref() != stream {
             self.unsubscribe(id, track);
@@ -180,9 +188,16 @@ impl SfuMachine {
                 slot.stream = stream.cloned();
             }
             self.subscribe(now, id, track);
-        } else {
+        } else if other_layer {
             self.request_of_track(now, id, track, Urgency::NewSubscriber);
         }
+    }
+
+    /// Every new binding may make publishers send a key frame.
+    fn charge_binding(&mut self, now: Instant, id: ConnectionId) -> Result<(), Refusal> {
+        let connection = self.connections.get_mut(&id).ok_or(Refusal::UnknownSession)?;
+        let allowed = connection.bindings.take(now, self.limits.binding_rate);
+        allowed.then_some(()).ok_or(Refusal::TooManyRequests)
     }
 
     fn track_mut(&mut self, id: ConnectionId, track: usize) -> Option<&mut super::connection::PlayerTrack> {
@@ -204,6 +219,7 @@ impl SfuMachine {
         selection: &LayerSelection,
     ) -> Result<(), Refusal> {
         let id = self.session(caller, session)?;
+        self.charge_binding(now, id)?;
         let player = self.connections.get(&id).and_then(|c| c.player());
         let player = player.ok_or(Refusal::UnknownSlot)?;
         let layer = match selection.encoding_id.as_deref() {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use incamera_sfu::{Limits, Rights, SfuConfig};
+use incamera_sfu::{Limits, Rate, Rights, SfuConfig};
 use reqwest::Method;
+use serde_json::json;
 
-use crate::harness::{ROOM, Server};
+use crate::harness::{ROOM, Server, Session};
 use crate::peer::Offering;
 
 async fn limited(change: impl FnOnce(&mut Limits)) -> Server {
@@ -39,13 +40,47 @@ async fn one_address_cannot_open_any_number_of_sessions() {
 #[tokio::test]
 async fn offers_are_limited_in_rate() {
     let server = limited(|l| {
-        l.offers_burst = 2;
-        l.offers_per_second = 0;
+        l.offer_rate = Rate { burst: 2, per_second: 0 };
     })
     .await;
     assert_eq!(publish_status(&server, "a").await, 201);
     assert_eq!(publish_status(&server, "b").await, 201);
     assert_eq!(publish_status(&server, "c").await, 429);
+}
+
+async fn restart_status(server: &Server, session: &Session, ufrag: &str) -> u16 {
+    let restart = format!("a=ice-ufrag:{ufrag}\r\na=ice-pwd:newpasswordnewpassword\r\n");
+    let request = server
+        .request(Method::PATCH, &session.url, &session.bearer)
+        .header("if-match", "*")
+        .header("content-type", "application/trickle-ice-sdpfrag");
+    request.body(restart).send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn ice_restarts_are_limited_like_offers() {
+    let server = limited(|l| l.offer_rate = Rate { burst: 4, per_second: 0 }).await;
+    let ada = server.publish("ada", 1, &[]).await;
+    for (ufrag, status) in [("one1", 200), ("one1", 400), ("two2", 200), ("tri3", 429)] {
+        assert_eq!(restart_status(&server, &ada, ufrag).await, status, "{ufrag}");
+    }
+    // Another session's offer comes out of the same bucket.
+    assert_eq!(publish_status(&server, "bob").await, 429);
+}
+
+#[tokio::test]
+async fn bindings_are_limited_in_rate() {
+    let server = limited(|l| l.binding_rate = Rate { burst: 2, per_second: 0 }).await;
+    let viewer = server.slots("viewer", 1).await;
+    let path = format!("{}/slots", viewer.url);
+    let body = json!({ "slots": [{ "mid": viewer.peer.mids[1], "stream": "ada" }] });
+    for status in [200, 200, 429] {
+        let request = server.request(Method::PUT, &path, &viewer.bearer).json(&body);
+        assert_eq!(request.send().await.unwrap().status().as_u16(), status);
+    }
+    let path = format!("{}/layer", viewer.url);
+    let request = server.request(Method::POST, &path, &viewer.bearer).json(&json!({}));
+    assert_eq!(request.send().await.unwrap().status().as_u16(), 429);
 }
 
 #[tokio::test]

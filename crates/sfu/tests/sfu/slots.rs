@@ -61,6 +61,27 @@ async fn slots_are_bound_swapped_and_emptied_without_a_new_offer() {
 }
 
 #[tokio::test]
+async fn repeating_a_binding_asks_nobody_for_key_frames() {
+    let server = Server::start().await;
+    let ada = server.publish("ada", 1, &[]).await;
+    let viewer = server.slots("viewer", 1).await;
+    let [audio, video] = [viewer.peer.mids[0].clone(), viewer.peer.mids[1].clone()];
+    let binding = json!([{ "mid": audio, "stream": "ada" }, { "mid": video, "stream": "ada" }]);
+    server.bind(&viewer, binding.clone()).await;
+    shows(&viewer, &video, 1).await;
+    let asked = |s: &Seen| s.key_frame_requests.len();
+    let before = asked(&ada.peer.seen());
+    let mut shown = viewer.peer.seen().in_slot(&video).count();
+    for _ in 0..10 {
+        server.bind(&viewer, binding.clone()).await;
+        // Beyond the 100 ms for which a new subscriber waits: three pictures at 25 a second.
+        shown += 9;
+        viewer.peer.until("more video", |s| s.in_slot(&video).count() >= shown).await;
+    }
+    assert_eq!(asked(&ada.peer.seen()), before);
+}
+
+#[tokio::test]
 async fn a_slot_may_be_bound_before_its_stream_starts() {
     let server = Server::start().await;
     let viewer = server.slots("viewer", 1).await;
