@@ -79,8 +79,10 @@ pub struct Limits {
     pub offer_rate: Rate,
     /// Bindings of slots and choices of layers accepted in one session.
     pub binding_rate: Rate,
-    /// Audio slots, and equally video slots, of one connection.
-    pub slots: usize,
+    /// Audio slots of one connection.
+    pub audio_slots: usize,
+    /// Video slots of one connection.
+    pub video_slots: usize,
     /// Remote ICE candidates of one connection.
     pub remote_candidates: usize,
     /// Time from the headers of an HTTP request to the end of its body.
@@ -107,7 +109,9 @@ impl Default for Limits {
             offer_rate: Rate { burst: 40, per_second: 8 },
             // In the long run no more key frames than a player's loss reports may ask for: one in 300 ms.
             binding_rate: Rate { burst: 40, per_second: 3 },
-            slots: 32,
+            // Everybody else in a room of 100 with media is heard.
+            audio_slots: 100,
+            video_slots: 32,
             remote_candidates: 32,
             body_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(15),

@@ -21,7 +21,7 @@ use crate::refusal::Refusal;
 
 pub(crate) use streams::PollLimit;
 
-/// Longest body of an offer: 64 m-lines as a browser writes them.
+/// Longest body of an offer: 132 m-lines as a browser writes them, of 2 to 4 kB each.
 const MAX_OFFER: usize = 512 << 10;
 /// Longest body of anything else.
 const MAX_BODY: usize = 64 << 10;

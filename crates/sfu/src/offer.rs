@@ -221,12 +221,12 @@ impl<'a> Section<'a> {
 }
 
 fn check_count(sections: &[Section<'_>], purpose: &Purpose, limits: &Limits) -> Result<(), Refusal> {
-    let most = match purpose {
-        Purpose::Publish | Purpose::WatchStream(_) => 1,
-        Purpose::WatchSlots => limits.slots,
+    let (audio, video) = match purpose {
+        Purpose::Publish | Purpose::WatchStream(_) => (1, 1),
+        Purpose::WatchSlots => (limits.audio_slots, limits.video_slots),
     };
     let count = |kind| sections.iter().filter(|s| s.media.kind == kind).count();
-    if count(Kind::Audio) > most || count(Kind::Video) > most {
+    if count(Kind::Audio) > audio || count(Kind::Video) > video {
         return Err(Refusal::UnsupportedSdp);
     }
     let repeated = sections.iter().enumerate().any(|(i, s)| {

@@ -84,6 +84,22 @@ pub struct Through {
     pub play: SocketAddr,
 }
 
+/// How much of others can be received at once on an SFU with slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slots {
+    /// Whose sound; 1 to 99.
+    pub audio: u8,
+    /// Whose picture; 1 to 32.
+    pub video: u8,
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        // Everybody is heard in the largest meeting that has media, a hundred people; nine pictures fill a screen.
+        Self { audio: 99, video: 9 }
+    }
+}
+
 /// What applies to every connection to an SFU.
 #[derive(Clone, Debug)]
 pub struct SfuSettings {
@@ -101,8 +117,8 @@ pub struct SfuSettings {
     pub bind: Option<IpAddr>,
     /// Which candidate lines go into descriptions.
     pub candidates: Candidates,
-    /// Remote streams that can be shown at once on an SFU with slots; 1 to 32.
-    pub slots: u8,
+    /// What can be received at once on an SFU with slots.
+    pub slots: Slots,
     /// Where the bandwidth estimate begins, in bit/s.
     pub start_bandwidth_bps: u32,
     /// How long without any packet until a connection counts as lost.
@@ -118,7 +134,7 @@ impl Default for SfuSettings {
             ice_policy: IcePolicy::All,
             bind: None,
             candidates: Candidates::Offered,
-            slots: 9,
+            slots: Slots::default(),
             start_bandwidth_bps: 1_000_000,
             // Noticed within 2 s, the granularity of the check (ICE_KEEPALIVE) and a busy machine included.
             silence_limit: Duration::from_millis(1_250),

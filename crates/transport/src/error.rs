@@ -38,8 +38,13 @@ pub enum SfuError {
     #[error("the SFU was reached, but no media connection came about")]
     NoMediaPath,
     /// More streams were wanted than can be received at once.
-    #[error("the SFU shows at most {0} streams at once")]
+    #[error("at most {0} people are heard and seen at once over this SFU; those who came last are not")]
     TooManyStreams(u8),
+    /// More pictures were wanted than can be received at once.
+    #[error(
+        "at most {0} pictures are received at once over this SFU; of those who came last only the sound is"
+    )]
+    TooManyPictures(u8),
     /// The publish plan is contradictory.
     #[error("the tracks to publish are contradictory: {0}")]
     Plan(&'static str),
@@ -65,6 +70,7 @@ impl Fault for SfuError {
             Self::Codecs => "transport.sfu.codecs",
             Self::NoMediaPath => "transport.sfu.no_media_path",
             Self::TooManyStreams(_) => "transport.sfu.too_many_streams",
+            Self::TooManyPictures(_) => "transport.sfu.too_many_pictures",
             Self::Plan(_) => "transport.sfu.plan",
             Self::Local(_) => "transport.sfu.local",
             Self::Closed => "transport.sfu.closed",
@@ -75,12 +81,10 @@ impl Fault for SfuError {
         match self {
             Self::Address(_) | Self::Cleartext | Self::Ticket => Blame::Relay,
             Self::Unreachable(_) | Self::NoMediaPath => Blame::Network,
-            Self::Certificate
-            | Self::Busy
-            | Self::Protocol(_)
-            | Self::Refused(_)
-            | Self::Codecs
-            | Self::TooManyStreams(_) => Blame::Sfu,
+            Self::Certificate | Self::Busy | Self::Protocol(_) | Self::Refused(_) | Self::Codecs => {
+                Blame::Sfu
+            }
+            Self::TooManyStreams(_) | Self::TooManyPictures(_) => Blame::Policy,
             Self::Plan(_) | Self::Local(_) | Self::Closed => Blame::Us,
         }
     }
@@ -110,7 +114,8 @@ impl Fault for SfuError {
                 "Ask whoever runs the SFU; its version may not fit."
             }
             Self::NoMediaPath => "A firewall may block UDP; try another network or ask for a TURN server.",
-            Self::TooManyStreams(_) => "Show fewer people at once.",
+            Self::TooManyStreams(_) => "Use a media server with slots, such as the embedded one.",
+            Self::TooManyPictures(_) => "Nothing is wrong; choose whose pictures are shown.",
             Self::Plan(_) | Self::Local(_) => "Report this as a defect.",
             Self::Closed => "Join the meeting again.",
         }

@@ -34,7 +34,7 @@ mod ticket;
 mod tls;
 mod whip;
 
-pub use access::{Candidates, Cleartext, IcePolicy, SfuSettings, Through, TlsPin, TlsTrust};
+pub use access::{Candidates, Cleartext, IcePolicy, SfuSettings, Slots, Through, TlsPin, TlsTrust};
 pub use clock::Clock;
 pub use connect::connect_sfu;
 pub use error::{RelayError, SfuError};

@@ -8,7 +8,7 @@ use incamera_relay_proto::{Ticket, TicketIdentity};
 use incamera_sframe::SealedFrame;
 use incamera_types::{Context, FrameBuf, MediaKind, Mono};
 
-use crate::SfuError;
+use crate::{SfuError, Slots};
 
 /// What an SFU calls one publisher's media: a pseudonym and a hint. Who really sent a frame is said by its
 /// authenticated key id, never by this.
@@ -53,7 +53,7 @@ pub enum Subscription {
     /// One subscription per remote stream (plain WHEP, Janus).
     PerStream,
     /// A fixed number of slots on one connection, re-bound without negotiation.
-    Slots(u8),
+    Slots(Slots),
 }
 
 /// Whether streams of others are found by the SFU or must be announced inside the group.
@@ -322,12 +322,14 @@ pub trait Sfu: Send + Sync {
     /// video layer, [`SfuEvent::KeyFrameWanted`] follows.
     fn send(&self, frame: SealedFrame) -> SendOutcome;
 
-    /// Says which remote streams are wanted, all of them every time; what is not listed ends. Idempotent.
+    /// Says which remote streams are wanted, all of them every time, most important first; what is not listed ends.
+    /// Idempotent.
     ///
     /// Streams that do not exist yet are remembered and begin when they appear.
     ///
     /// # Errors
-    /// When the SFU refused; what could be subscribed stays.
+    /// When the SFU refused, or carries only the first of them ([`SfuError::TooManyStreams`],
+    /// [`SfuError::TooManyPictures`]); what could be subscribed stays.
     async fn subscribe(&self, wants: &[Want]) -> Result<(), SfuError>;
 
     /// Asks the sender of a stream for a key frame of the layer that is being received. Rate-limited.

@@ -55,11 +55,19 @@ pub(crate) struct People {
     available: Vec<StreamId>,
     default_want: PictureWant,
     admitted: Option<Mono>,
+    /// How many streams the SFU carries, while more are wanted.
+    most_streams: Option<u8>,
 }
 
 impl People {
     pub(crate) fn new(default_want: PictureWant) -> Self {
-        Self { people: HashMap::new(), available: Vec::new(), default_want, admitted: None }
+        Self {
+            people: HashMap::new(),
+            available: Vec::new(),
+            default_want,
+            admitted: None,
+            most_streams: None,
+        }
     }
 
     /// We were let in.
@@ -102,6 +110,7 @@ impl People {
 
     pub(super) fn available(&mut self, available: Vec<RemoteStream>) {
         self.available = available.into_iter().map(|stream| stream.id).collect();
+        self.available.sort_unstable();
     }
 
     pub(super) fn wants(&mut self, member: MemberId, want: PictureWant) {
@@ -144,22 +153,45 @@ impl People {
             return None;
         }
         person.heard = Heard::MissingAndTold;
-        Some(Problem {
-            code: "client.stream.missing",
-            blame: Blame::Sfu,
-            what: format!("nothing of what {} sends arrives here", person.name),
-            advice: "Wait a few seconds; if it stays, use another media server.",
-            member: Some(member),
-            name: Some(person.name.clone()),
-        })
+        let name = person.name.clone();
+        let (code, blame, what, advice) = if self.is_carried(member) {
+            (
+                "client.stream.missing",
+                Blame::Sfu,
+                format!("nothing of what {name} sends arrives here"),
+                "Wait a few seconds; if it stays, use another media server.",
+            )
+        } else {
+            (
+                "client.stream.not_carried",
+                Blame::Policy,
+                format!("{name} is neither heard nor seen: more people send than are received at once"),
+                "Use a media server with slots, such as the embedded one.",
+            )
+        };
+        Some(Problem { code, blame, what, advice, member: Some(member), name: Some(name) })
     }
 
-    /// Everything that is to be received: what the SFU lists and what members announced. A listed stream whose owner
-    /// is not known yet is received too: its frames say whose it is.
+    /// The SFU carries so many of the streams that are wanted; `None`: all of them.
+    pub(super) fn carried(&mut self, most_streams: Option<u8>) {
+        self.most_streams = most_streams;
+    }
+
+    fn is_carried(&self, member: MemberId) -> bool {
+        let Some(most) = self.most_streams else { return true };
+        let wanted = self.wanted();
+        let mut first = wanted.iter().take(usize::from(most));
+        self.stream(member).is_none_or(|stream| first.any(|want| want.stream == *stream))
+    }
+
+    /// Everything that is to be received, most important first: what members announced, who came first before who
+    /// came later, so that whoever is received stays so; then what the SFU lists beside it. A listed stream whose
+    /// owner is not known yet is received too: its frames say whose it is.
     pub(super) fn wanted(&self) -> Vec<Want> {
         let mut wants: Vec<Want> = Vec::new();
-        let announced =
-            self.people.values().filter_map(|person| Some((person.stream.as_ref()?, person.want)));
+        let mut people: Vec<_> = self.people.iter().collect();
+        people.sort_by_key(|(member, person)| (person.joined, **member));
+        let announced = people.iter().filter_map(|(_, person)| Some((person.stream.as_ref()?, person.want)));
         let listed = self.available.iter().map(|stream| (stream, self.default_want));
         for (stream, want) in announced.chain(listed) {
             if !wants.iter().any(|known| known.stream == *stream) {
@@ -190,4 +222,54 @@ pub(super) fn top_size(streams: &[StreamView]) -> Option<VideoSize> {
     let cameras = streams.iter().filter(|stream| Context::CAMERA.contains(&stream.context));
     let sizes = cameras.filter_map(|stream| VideoSize::new(stream.width.into(), stream.height.into()));
     sizes.max_by_key(|size| (size.width(), size.height()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT_ONCE: Mono = Mono::from_micros(0);
+
+    fn member(number: u8) -> MemberId {
+        MemberId([number; 16])
+    }
+
+    fn stream(number: u8) -> StreamId {
+        StreamId::parse(&format!("stream-{number:03}")).unwrap()
+    }
+
+    /// So many people that joined one after the other, the last with the smallest stream id.
+    fn crowd(size: u8) -> People {
+        let mut people = People::new(PictureWant::Layer(0));
+        for number in 0..size {
+            let person = Person {
+                name: format!("Person {number}"),
+                joined: Mono::from_micros(u64::from(number)),
+                stream: Some(stream(size - number)),
+                want: PictureWant::Layer(0),
+                packets: PacketCounts::default(),
+                heard: Heard::At(AT_ONCE),
+            };
+            people.people.insert(member(number), person);
+        }
+        people
+    }
+
+    #[test]
+    fn who_came_first_is_wanted_first() {
+        let mut people = crowd(20);
+        people.available = vec![stream(1), stream(200)];
+        let wanted: Vec<_> = people.wanted().into_iter().map(|want| want.stream).collect();
+        let expected: Vec<_> = (1..=20).rev().chain([200]).map(stream).collect();
+        assert_eq!(wanted, expected);
+    }
+
+    #[test]
+    fn the_media_server_is_not_blamed_for_whom_it_does_not_carry() {
+        let mut people = crowd(20);
+        people.carried(Some(16));
+        let later = AT_ONCE.plus(NOTHING_COMES_AFTER);
+        let mut told = |number| people.media_came(member(number), MediaCame::Not, later).unwrap();
+        assert_eq!((told(15).code, told(16).code), ("client.stream.missing", "client.stream.not_carried"));
+    }
 }

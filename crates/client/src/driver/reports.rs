@@ -51,6 +51,7 @@ impl MeetingDriver {
                 let now = clock::now().mono;
                 // While our own side is down, the absence of others says nothing.
                 let may_come = self.publishing.is_flowing() && self.link.is_playing();
+                self.people.carried(self.link.most_streams());
                 for (member, tally, _) in &tallies {
                     let came = tally.recent_bytes > 0 || !may_come;
                     let came = if came { MediaCame::SinceLastAsked } else { MediaCame::Not };

@@ -9,12 +9,13 @@ use incamera_transport::{
     Clock, Direction as SfuDirection, Sfu, SfuError, SfuEvent, SfuSettings, StreamId, Want, connect_sfu,
 };
 use incamera_types::{Fault as _, Mono};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::MeetingDriver;
 use crate::clock;
-use crate::event::{Direction, LocalEvent, Problem, millis};
+use crate::event::{Direction, Event, LocalEvent, Problem, millis};
 use crate::outgoing::Outbound;
 
 /// The present SFU connection, if there is one.
@@ -67,6 +68,8 @@ struct Present {
     sfu: Arc<dyn Sfu>,
     events: mpsc::Receiver<SfuEvent>,
     wants: watch::Sender<Vec<Want>>,
+    /// How many streams the SFU carries, while more are wanted.
+    most_streams: watch::Receiver<Option<u8>>,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -97,6 +100,11 @@ impl SfuLink {
     /// Whether another ticket is to be asked for.
     pub(super) fn is_ticket_due(&mut self, now: Mono) -> bool {
         self.tickets.take_due(now)
+    }
+
+    /// How many streams the SFU carries, while more are wanted.
+    pub(super) fn most_streams(&self) -> Option<u8> {
+        self.present.as_ref().and_then(|present| *present.most_streams.borrow())
     }
 
     fn set_playing(&mut self, direction: SfuDirection, playing: Playing) {
@@ -150,10 +158,11 @@ impl MeetingDriver {
         };
         let (wants, wanted) = watch::channel(self.people.wanted());
         let publish = tokio::spawn(publish(Arc::clone(&sfu), self.publishing.plan()));
-        let subscribe = tokio::spawn(subscribe(Arc::clone(&sfu), wanted));
+        let (most, most_streams) = watch::channel(None);
+        let subscribe = tokio::spawn(subscribe(Arc::clone(&sfu), wanted, most, self.events.clone()));
         self.sealing.order(Outbound::Publisher(Arc::clone(&sfu)));
-        self.link.present =
-            Some(Present { identity: ticket.identity, sfu, events, wants, tasks: [publish, subscribe] });
+        let (identity, tasks) = (ticket.identity, [publish, subscribe]);
+        self.link.present = Some(Present { identity, sfu, events, wants, most_streams, tasks });
     }
 
     /// Tells the others what we send.
@@ -219,12 +228,30 @@ async fn publish(sfu: Arc<dyn Sfu>, plan: incamera_transport::PublishPlan) {
     }
 }
 
-async fn subscribe(sfu: Arc<dyn Sfu>, mut wanted: watch::Receiver<Vec<Want>>) {
+async fn subscribe(
+    sfu: Arc<dyn Sfu>,
+    mut wanted: watch::Receiver<Vec<Want>>,
+    most: watch::Sender<Option<u8>>,
+    told: UnboundedSender<Event>,
+) {
+    let mut known = None;
     loop {
         let wants = wanted.borrow_and_update().clone();
-        if let Err(error) = sfu.subscribe(&wants).await {
+        let refused = sfu.subscribe(&wants).await.err();
+        if let Some(error) = &refused {
             tracing::debug!(code = error.code(), "subscribing did not succeed at once");
         }
+        let limit = refused
+            .filter(|error| matches!(error, SfuError::TooManyStreams(_) | SfuError::TooManyPictures(_)));
+        most.send_replace(match limit {
+            Some(SfuError::TooManyStreams(most)) => Some(most),
+            _ => None,
+        });
+        if let Some(error) = limit.as_ref().filter(|_| limit != known) {
+            // Nobody listens: the meeting is over.
+            let _ = told.send(LocalEvent::Problem(Problem::of(error)).into());
+        }
+        known = limit;
         if wanted.changed().await.is_err() {
             return;
         }

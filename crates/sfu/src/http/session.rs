@@ -92,7 +92,8 @@ pub(super) async fn bind(
 ) -> Result<Json<SlotsResponse>, Refusal> {
     let SlotBindings { slots } = read_json(&headers, &body)?;
     // One entry per m-line at the most makes sense.
-    if slots.len() > 2 * shared.config.limits.slots {
+    let limits = &shared.config.limits;
+    if slots.len() > limits.audio_slots + limits.video_slots {
         return Err(Refusal::MalformedRequest);
     }
     let slots = ask(&shared, authorized.from, |reply| Action::Bind { session, slots, reply }).await?;

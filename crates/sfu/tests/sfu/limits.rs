@@ -85,7 +85,7 @@ async fn bindings_are_limited_in_rate() {
 
 #[tokio::test]
 async fn more_slots_than_allowed_are_refused() {
-    let server = limited(|l| l.slots = 2).await;
+    let server = limited(|l| (l.audio_slots, l.video_slots) = (3, 2)).await;
     let bearer = server.bearer(ROOM, "viewer", Rights::Watch);
     for (slots, status) in [(2, 201), (3, 422)] {
         let offering = Offering::player(slots).await;

@@ -112,7 +112,7 @@ async fn wrong_bindings_change_nothing() {
     let viewer = server.slots("viewer", 1).await;
     let mid = viewer.peer.mids[1].clone();
     let path = format!("{}/slots", viewer.url);
-    let many: Vec<_> = (0..100).map(|_| json!({ "mid": mid })).collect();
+    let many: Vec<_> = (0..200).map(|_| json!({ "mid": mid })).collect();
     for (body, status) in [
         (json!({ "slots": [{ "mid": mid, "stream": "a" }, { "mid": "nope", "stream": "b" }] }), 422),
         (json!({ "slots": [{ "mid": mid, "stream": "../etc" }] }), 400),

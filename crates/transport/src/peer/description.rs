@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use incamera_types::MediaKind;
 
-/// Longest description that is accepted, in bytes: 64 m-lines with all their attributes.
+/// Longest description that is accepted, in bytes: 132 m-lines with all their attributes.
 pub(crate) const MAX_DESCRIPTION: usize = 256 * 1024;
 
 /// One m-line.

@@ -94,13 +94,17 @@ impl PlayDriver {
     }
 
     fn subscribe(&mut self, wants: &[Want]) -> Result<(), SfuError> {
-        let wanted: HashMap<_, _> = wants
-            .iter()
-            .map(|want| (&want.stream, Lines::of(want)))
-            .filter(|(_, lines)| lines.any())
-            .collect();
+        let mut wanted: Vec<(&StreamId, Lines)> = Vec::new();
+        for want in wants {
+            let lines = Lines::of(want);
+            if lines.any() && !wanted.iter().any(|(stream, _)| **stream == want.stream) {
+                wanted.push((&want.stream, lines));
+            }
+        }
+        let fits = wanted.len() <= MAX_CONNECTIONS;
+        wanted.truncate(MAX_CONNECTIONS);
         self.connections.retain(|stream, connection| {
-            let kept = wanted.get(stream) == Some(&connection.lines);
+            let kept = wanted.contains(&(stream, connection.lines));
             if !kept {
                 drop(end(connection));
             }
@@ -110,15 +114,12 @@ impl PlayDriver {
             if self.connections.contains_key(stream) {
                 continue;
             }
-            if self.connections.len() >= MAX_CONNECTIONS {
-                return Err(SfuError::TooManyStreams(MAX_CONNECTIONS as u8));
-            }
             let (commands, receiver) = mpsc::channel(super::COMMAND_QUEUE);
             let player = StreamPlayer { shared: Arc::clone(&self.shared), stream: stream.clone(), lines };
             let task = tokio::spawn(player.run(receiver));
             self.connections.insert(stream.clone(), Connection { lines, commands, task });
         }
-        Ok(())
+        if fits { Ok(()) } else { Err(SfuError::TooManyStreams(MAX_CONNECTIONS as u8)) }
     }
 }
 

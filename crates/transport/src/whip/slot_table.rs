@@ -1,9 +1,10 @@
-//! Which stream goes to which slot: changes as little as possible, since every re-binding costs a key frame.
+//! Which stream goes to which slot: the first of what is wanted, as far as the slots go, and else with as few changes
+//! as possible, since every re-binding costs a key frame.
 
 use incamera_types::MediaKind;
 use serde::Serialize;
 
-use crate::{AudioWant, StreamId, VideoWant, Want};
+use crate::{AudioWant, Slots, StreamId, VideoWant, Want};
 
 /// A binding as our SFU takes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -38,13 +39,17 @@ impl SlotTable {
         Self { slots }
     }
 
-    /// How many streams fit.
-    pub(super) fn capacity(&self) -> usize {
-        let count = |kind| self.slots.iter().filter(|slot| slot.kind == kind).count();
-        count(MediaKind::Audio).min(count(MediaKind::Video))
+    /// How much fits.
+    pub(super) fn slots(&self) -> Slots {
+        let count = |kind| u8::try_from(self.count(kind)).unwrap_or(u8::MAX);
+        Slots { audio: count(MediaKind::Audio), video: count(MediaKind::Video) }
     }
 
-    /// Arranges the slots for `wants` and gives what has changed.
+    fn count(&self, kind: MediaKind) -> usize {
+        self.slots.iter().filter(|slot| slot.kind == kind).count()
+    }
+
+    /// Arranges the slots for `wants`, most important first, and gives what has changed.
     pub(super) fn arrange(&mut self, wants: &[Want]) -> Vec<SlotBinding> {
         let before = self.slots.clone();
         self.arrange_kind(MediaKind::Audio, wants, |want| match want.audio {
@@ -74,8 +79,15 @@ impl SlotTable {
         wants: &[Want],
         layer_of: impl Fn(&Want) -> Option<Option<&'static str>>,
     ) {
-        let wanted: Vec<_> =
-            wants.iter().filter_map(|want| layer_of(want).map(|layer| (&want.stream, layer))).collect();
+        let mut wanted: Vec<(&StreamId, _)> = Vec::new();
+        for want in wants {
+            if let Some(layer) = layer_of(want)
+                && !wanted.iter().any(|(stream, _)| **stream == want.stream)
+            {
+                wanted.push((&want.stream, layer));
+            }
+        }
+        wanted.truncate(self.count(kind));
         for slot in self.slots.iter_mut().filter(|slot| slot.kind == kind) {
             let kept = wanted.iter().find(|(stream, _)| slot.stream.as_ref() == Some(stream));
             match kept {
@@ -161,8 +173,25 @@ mod tests {
     fn what_does_not_fit_is_left_out_and_nothing_is_shown_twice() {
         let mut table = table(1);
         table.arrange(&[want("ada", 0), want("ada", 0), want("ben", 0)]);
-        assert_eq!(table.capacity(), 1);
+        assert_eq!(table.slots(), Slots { audio: 1, video: 1 });
         assert_eq!(on(&table, "a0").as_deref(), Some("ada"));
+    }
+
+    #[test]
+    fn everybody_is_heard_when_only_the_pictures_do_not_fit() {
+        let lines = [("a0", MediaKind::Audio), ("a1", MediaKind::Audio), ("v0", MediaKind::Video)];
+        let mut table = SlotTable::new(lines.into_iter().map(|(mid, kind)| (mid.to_owned(), kind)));
+        table.arrange(&[want("ada", 0), want("ben", 0)]);
+        assert_eq!((on(&table, "a0").as_deref(), on(&table, "a1").as_deref()), (Some("ada"), Some("ben")));
+        assert_eq!(on(&table, "v0").as_deref(), Some("ada"));
+    }
+
+    #[test]
+    fn who_is_wanted_first_takes_the_slot_of_who_is_wanted_last() {
+        let mut table = table(1);
+        table.arrange(&[want("ben", 0)]);
+        table.arrange(&[want("ada", 0), want("ben", 0)]);
+        assert_eq!(on(&table, "v0").as_deref(), Some("ada"));
     }
 
     #[test]

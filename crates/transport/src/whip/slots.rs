@@ -1,12 +1,14 @@
 //! The loop that keeps the player with slots up, on our own SFU.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use incamera_types::MediaKind;
 use reqwest::Method;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
 
 use super::session::{Opened, Opening, Session};
 use super::slot_table::{SlotBinding, SlotTable};
@@ -15,7 +17,10 @@ use crate::peer::{Player, PlayerHandle, Retransmission, media_lines};
 use crate::shared::Shared;
 use crate::supervise::{Next, Supervisor, pause_or_never};
 use crate::ticket::{self, Endpoint, PlayEndpoint};
-use crate::{Direction, LossReason, SfuError, Want};
+use crate::{AudioWant, Direction, LossReason, SfuError, Slots, VideoWant, Want};
+
+/// A server that took no binding, being busy, is asked again after this long.
+const APPLY_AGAIN: Duration = Duration::from_secs(1);
 
 #[derive(Serialize)]
 struct SlotsBody {
@@ -54,12 +59,12 @@ enum Stop {
 pub(super) struct SlotsDriver {
     shared: Arc<Shared>,
     commands: mpsc::Receiver<PlayCommand>,
-    slots: u8,
+    slots: Slots,
     wants: Vec<Want>,
 }
 
 impl SlotsDriver {
-    pub(super) fn new(shared: Arc<Shared>, commands: mpsc::Receiver<PlayCommand>, slots: u8) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, commands: mpsc::Receiver<PlayCommand>, slots: Slots) -> Self {
         Self { shared, commands, slots, wants: Vec::new() }
     }
 
@@ -123,7 +128,7 @@ impl SlotsDriver {
                 result = &mut work => return Ok(result),
                 command = self.commands.recv() => match command {
                     Some(PlayCommand::Subscribe { wants, done }) => {
-                        drop(done.send(fits(&wants, usize::from(self.slots))));
+                        drop(done.send(fits(&wants, self.slots)));
                         self.wants = wants;
                     }
                     Some(PlayCommand::AskKeyFrame(_)) => {}
@@ -139,29 +144,48 @@ impl SlotsDriver {
         let Show { player, board, .. } = show;
         let running = player.run();
         tokio::pin!(running);
+        // The binding that came with the connection may have failed; what is bound is not bound again.
+        let mut again = Some(Instant::now() + APPLY_AGAIN);
         loop {
-            tokio::select! {
+            let asked = tokio::select! {
                 why = &mut running => return Stop::Lost(why),
+                () = at_or_never(again) => None,
                 command = self.commands.recv() => match command {
                     Some(PlayCommand::Subscribe { wants, done }) => {
                         self.wants = wants;
-                        // Media goes on while the server is asked.
-                        let applied = tokio::select! {
-                            applied = board.apply(&self.wants) => applied,
-                            why = &mut running => {
-                                drop(done.send(Ok(())));
-                                return Stop::Lost(why);
-                            }
-                        };
-                        drop(done.send(applied.and_then(|()| fits(&self.wants, board.table.capacity()))));
+                        Some(done)
                     }
-                    Some(PlayCommand::AskKeyFrame(stream)) => board.handle.ask_key_frame(&stream),
+                    Some(PlayCommand::AskKeyFrame(stream)) => {
+                        board.handle.ask_key_frame(&stream);
+                        continue;
+                    }
                     Some(PlayCommand::Restart) => return Stop::Lost(LossReason::Requested),
                     Some(PlayCommand::Close { done }) => return Stop::Close(done),
                     None => return Stop::Abandoned,
                 },
+            };
+            // Media goes on while the server is asked.
+            let applied = tokio::select! {
+                applied = board.apply(&self.wants) => applied,
+                why = &mut running => {
+                    if let Some(done) = asked {
+                        drop(done.send(Ok(())));
+                    }
+                    return Stop::Lost(why);
+                }
+            };
+            again = applied.is_err().then(|| Instant::now() + APPLY_AGAIN);
+            if let Some(done) = asked {
+                drop(done.send(applied.and_then(|()| fits(&self.wants, board.table.slots()))));
             }
         }
+    }
+}
+
+async fn at_or_never(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => core::future::pending().await,
     }
 }
 
@@ -171,9 +195,16 @@ fn finish(stop: Stop) {
     }
 }
 
-fn fits(wants: &[Want], capacity: usize) -> Result<(), SfuError> {
-    let most = u8::try_from(capacity).unwrap_or(u8::MAX);
-    if wants.len() > capacity { Err(SfuError::TooManyStreams(most)) } else { Ok(()) }
+fn fits(wants: &[Want], slots: Slots) -> Result<(), SfuError> {
+    let heard = wants.iter().filter(|want| want.audio == AudioWant::Play).count();
+    let seen = wants.iter().filter(|want| want.video != VideoWant::Skip).count();
+    if heard > usize::from(slots.audio) {
+        Err(SfuError::TooManyStreams(slots.audio))
+    } else if seen > usize::from(slots.video) {
+        Err(SfuError::TooManyPictures(slots.video))
+    } else {
+        Ok(())
+    }
 }
 
 impl SlotBoard {
@@ -199,15 +230,15 @@ impl SlotBoard {
     }
 }
 
-async fn connect(shared: &Arc<Shared>, slots: u8) -> Result<Show, SfuError> {
+async fn connect(shared: &Arc<Shared>, slots: Slots) -> Result<Show, SfuError> {
     let ticket = shared.ticket();
     let PlayEndpoint::Slots(endpoint) = ticket::play_endpoint(&ticket, &shared.settings)? else {
         return Err(SfuError::Address("no address for slots in the new ticket"));
     };
     let plan = shared.peer_plan(Direction::Play, &endpoint, &ticket, Retransmission::Rtx);
     let mut player = Player::new(&plan, shared.sink.clone(), shared.clock).await?;
-    player.add_lines(MediaKind::Audio, slots).await?;
-    player.add_lines(MediaKind::Video, slots).await?;
+    player.add_lines(MediaKind::Audio, slots.audio).await?;
+    player.add_lines(MediaKind::Video, slots.video).await?;
     let opening = Opening { endpoint, bearer: ticket.bearer.clone(), shared };
     let Opened::Session(session) = opening.open(player.signalling()).await? else {
         return Err(SfuError::Protocol("a counter-offer for slots"));
