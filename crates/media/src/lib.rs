@@ -1,4 +1,4 @@
-//! Encoded and raw media: codecs, RTP payloads, jitter buffer, mixing, clocks and rate decisions.
+//! Encoded and raw media: codecs, RTP payloads, jitter buffer, mixing and rate decisions.
 //!
 //! **Core.** No IO, no clock, no OS randomness, no threads of its own; time comes in as [`incamera_types::Mono`].
 //! The one core crate with `unsafe`: the libvpx calls behind [`vp8`].
