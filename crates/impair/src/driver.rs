@@ -1,8 +1,8 @@
 //! The relay over real sockets.
 
 mod flow;
+mod table;
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,12 +11,14 @@ use serde::Serialize;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::chance::Dice;
 use crate::counters::LinkCounters;
 use crate::machine::Direction;
 use crate::settings::LinkSettings;
 use flow::{FlowEnds, Impairments, run_flow};
+use table::FlowTable;
 
 /// The largest UDP packet.
 const MAX_PACKET: usize = 65_535;
@@ -24,14 +26,13 @@ const MAX_PACKET: usize = 65_535;
 /// Packets that may wait for a flow's task; what does not fit is dropped like at a full socket.
 const FLOW_QUEUE: usize = 1_024;
 
-/// Clients that may use one relay.
-const MAX_FLOWS: usize = 256;
-
 /// What happened so far, over all flows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RelayReport {
     /// Clients that sent something.
     pub flows: usize,
+    /// Packets of clients beyond the number that a relay serves at a time; they go nowhere.
+    pub refused: u64,
     /// Packets from clients to the server.
     pub to_server: LinkCounters,
     /// Packets from the server to clients.
@@ -43,13 +44,20 @@ pub struct RelayReport {
 pub struct RelayHandle {
     local: SocketAddr,
     impairments: Arc<watch::Sender<Impairments>>,
-    counters: FlowCounters,
+    counters: SharedCounters,
 }
 
-/// The counters of each flow, both directions, in the order in which the flows appeared.
-type FlowCounters = Arc<Mutex<Vec<[LinkCounters; 2]>>>;
+/// What is counted while the relay runs.
+#[derive(Debug, Default)]
+struct Counters {
+    /// Both directions of each flow, in the order in which the flows appeared.
+    flows: Vec<[LinkCounters; 2]>,
+    refused: u64,
+}
 
-fn lock(counters: &FlowCounters) -> MutexGuard<'_, Vec<[LinkCounters; 2]>> {
+type SharedCounters = Arc<Mutex<Counters>>;
+
+fn lock(counters: &SharedCounters) -> MutexGuard<'_, Counters> {
     // Plain numbers are valid whatever happened while they were locked.
     counters.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -69,9 +77,10 @@ impl RelayHandle {
     /// What happened so far.
     #[must_use]
     pub fn report(&self) -> RelayReport {
-        let flows = lock(&self.counters);
-        let mut report = RelayReport { flows: flows.len(), ..RelayReport::default() };
-        for [to_server, to_client] in flows.iter() {
+        let counters = lock(&self.counters);
+        let mut report =
+            RelayReport { flows: counters.flows.len(), refused: counters.refused, ..RelayReport::default() };
+        for [to_server, to_client] in &counters.flows {
             report.to_server += *to_server;
             report.to_client += *to_client;
         }
@@ -105,7 +114,7 @@ impl RelayDriver {
         let handle = RelayHandle {
             local: socket.local_addr()?,
             impairments: Arc::new(watch::Sender::new(Impairments { to_server, to_client })),
-            counters: FlowCounters::default(),
+            counters: SharedCounters::default(),
         };
         Ok(Self { socket, server, dice: Dice::new(seed), handle })
     }
@@ -121,7 +130,7 @@ impl RelayDriver {
     /// # Errors
     /// The listening socket failed, or a socket towards the server could not be made.
     pub async fn run(self) -> io::Result<()> {
-        let mut flows: HashMap<SocketAddr, mpsc::Sender<Vec<u8>>> = HashMap::new();
+        let mut flows: FlowTable<mpsc::Sender<Vec<u8>>> = FlowTable::new();
         // Dropped with this future, which ends every flow.
         let mut tasks = JoinSet::new();
         let mut buffer = vec![0; MAX_PACKET];
@@ -132,16 +141,18 @@ impl RelayDriver {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => continue,
                 Err(error) => return Err(error),
             };
-            if !flows.contains_key(&client) {
-                if flows.len() == MAX_FLOWS {
-                    continue;
-                }
-                let (sender, ends) = self.open_flow(client).await?;
+            let (now, packet) = (Instant::now(), buffer[..length].to_vec());
+            if let Some(flow) = flows.heard(now, client) {
+                let _ = flow.try_send(packet);
+            } else if flows.make_room(now) {
+                let (flow, ends) = self.open_flow(client).await?;
+                let _ = flow.try_send(packet);
+                flows.insert(now, client, flow);
                 tasks.spawn(run_flow(ends));
-                flows.insert(client, sender);
-            }
-            if let Some(sender) = flows.get(&client) {
-                let _ = sender.try_send(buffer[..length].to_vec());
+                // Those that made room have ended.
+                while tasks.try_join_next().is_some() {}
+            } else {
+                lock(&self.handle.counters).refused += 1;
             }
         }
     }
@@ -156,8 +167,8 @@ impl RelayDriver {
         let (sender, from_client) = mpsc::channel(FLOW_QUEUE);
         let number = {
             let mut counters = lock(&self.handle.counters);
-            counters.push(Default::default());
-            counters.len() - 1
+            counters.flows.push(Default::default());
+            counters.flows.len() - 1
         };
         let ends = FlowEnds {
             number,

@@ -11,7 +11,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::{FlowCounters, MAX_PACKET, lock};
+use super::{MAX_PACKET, SharedCounters, lock};
 use crate::chance::Dice;
 use crate::machine::{Direction, ImpairmentMachine, Output};
 use crate::settings::LinkSettings;
@@ -41,10 +41,10 @@ pub(super) struct FlowEnds {
     pub(super) upstream: UdpSocket,
     pub(super) dice: Dice,
     pub(super) impairments: watch::Receiver<Impairments>,
-    pub(super) counters: FlowCounters,
+    pub(super) counters: SharedCounters,
 }
 
-/// Relays the packets of one client until the relay is dropped.
+/// Relays the packets of one client until the relay is dropped or needs the room for another client.
 pub(super) async fn run_flow(mut ends: FlowEnds) {
     let started = Instant::now();
     let now = || Mono::from_micros(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX));
@@ -96,7 +96,7 @@ async fn send_due(ends: &FlowEnds, machine: &mut ImpairmentMachine, now: Mono) -
 }
 
 fn publish(ends: &FlowEnds, machine: &ImpairmentMachine) {
-    if let Some(counters) = lock(&ends.counters).get_mut(ends.number) {
+    if let Some(counters) = lock(&ends.counters).flows.get_mut(ends.number) {
         *counters = [machine.counters(Direction::ToServer), machine.counters(Direction::ToClient)];
     }
 }
