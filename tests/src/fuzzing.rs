@@ -16,7 +16,13 @@ use incamera_media::{opus, vp8};
 use incamera_meeting::MeetingMessage;
 use incamera_relay_proto::{Card, ClientMessage, ServerMessage};
 use incamera_sframe::{Header, UnopenedFrame};
+use incamera_sfu::fuzz as sfu;
+use incamera_transport::fuzz as transport;
 use incamera_types::{FrameBuf, Invite, Kid, MediaKind, RelayAddress};
+
+/// `incamera-cli` is a program without a library: its source is read here once more.
+#[path = "../../crates/cli/src/control/request.rs"]
+mod control_request;
 
 /// A parser under test.
 #[derive(Clone, Copy)]
@@ -45,6 +51,15 @@ pub const TARGETS: &[Target] = &[
     Target { name: "y4m", run: y4m },
     Target { name: "pattern", run: pattern },
     Target { name: "sfu_choice", run: |bytes| ignore(SfuChoice::parse(&text(bytes))) },
+    Target { name: "sfu_offer", run: |bytes| sfu::offer(&text(bytes)) },
+    Target { name: "sfu_ice_fragment", run: |bytes| sfu::ice_fragment(&text(bytes)) },
+    Target { name: "sfu_slot_bindings", run: |bytes| sfu::slot_bindings(&text(bytes)) },
+    Target { name: "sfu_layer_selection", run: |bytes| sfu::layer_selection(&text(bytes)) },
+    Target { name: "link_header", run: |bytes| transport::links(&text(bytes)) },
+    Target { name: "stream_list", run: |bytes| transport::stream_list(&text(bytes)) },
+    Target { name: "description", run: |bytes| transport::description(&text(bytes)) },
+    Target { name: "janus_message", run: |bytes| transport::janus_message(&text(bytes)) },
+    Target { name: "control_request", run: |bytes| ignore(control_request::Request::parse(&text(bytes))) },
 ];
 
 /// The target with this name.

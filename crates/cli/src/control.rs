@@ -3,6 +3,8 @@
 //! One request and one answer, a JSON object a line each. The socket lies in a folder that only its owner may
 //! enter, and the other end's user id is checked besides.
 
+mod request;
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
@@ -13,28 +15,10 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
+pub(crate) use request::Request;
+
 /// Longest request or answer line: a roster of a full room fits.
 const MAX_LINE: u64 = 512 * 1024;
-
-/// What can be asked of a hosted meeting.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "do", rename_all = "snake_case")]
-pub(crate) enum Request {
-    /// Let somebody in who waits.
-    Admit { who: String },
-    /// Turn somebody away who waits.
-    Deny { who: String },
-    /// Remove a participant.
-    Remove { who: String },
-    /// Let nobody new in.
-    Lock,
-    /// Let people in again.
-    Unlock,
-    /// Write a line to everybody.
-    Say { text: String },
-    /// Who is there and who waits.
-    Show,
-}
 
 /// What the meeting answers.
 #[derive(Debug, Serialize, Deserialize)]
@@ -87,7 +71,7 @@ async fn answer(stream: UnixStream, asked: mpsc::Sender<Asked>) -> io::Result<()
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     BufReader::new(read.take(MAX_LINE)).read_line(&mut line).await?;
-    let answer = match serde_json::from_str::<Request>(&line) {
+    let answer = match Request::parse(&line) {
         Ok(request) => {
             let (reply, replied) = oneshot::channel();
             let gone = || Answer { ok: false, text: "The meeting is over.".to_owned() };

@@ -21,6 +21,8 @@ mod config;
 mod driver;
 mod error;
 mod forward;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod grant;
 mod handle;
 #[cfg(feature = "danger-hostile-sfu")]

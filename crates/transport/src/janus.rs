@@ -1,6 +1,8 @@
 //! Janus' VideoRoom, multistream, over WebSocket (Janus 1.x).
 
 mod driver;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 mod messages;
 mod room;
 mod socket;

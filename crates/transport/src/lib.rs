@@ -20,6 +20,8 @@ mod backoff;
 mod clock;
 mod connect;
 mod error;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod janus;
 mod outbox;
 mod peer;

@@ -7,6 +7,8 @@ mod bandwidth;
 mod description;
 mod engine;
 mod feedback;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 mod keyframes;
 mod pacer;
 mod player;

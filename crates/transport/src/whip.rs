@@ -1,5 +1,7 @@
 //! WHIP and WHEP (RFC 9725, draft-ietf-wish-whep): any third party's server, and slots on our own.
 
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 mod http;
 mod link;
 mod play;

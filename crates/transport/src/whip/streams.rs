@@ -25,7 +25,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 const MAX_STREAMS: usize = 1_024;
 
 #[derive(Deserialize)]
-struct StreamList {
+pub(super) struct StreamList {
     version: u64,
     streams: Vec<StreamEntry>,
 }
@@ -73,7 +73,7 @@ pub(super) async fn watch(shared: Arc<Shared>, session: Session, resource: Endpo
 }
 
 /// Reads the list; `None` for anything else. Unknown fields of later versions are ignored.
-fn parse(body: &str) -> Option<StreamList> {
+pub(super) fn parse(body: &str) -> Option<StreamList> {
     let mut list: StreamList = serde_json::from_str(body).ok()?;
     list.streams.truncate(MAX_STREAMS);
     Some(list)
