@@ -329,9 +329,9 @@ mod tests {
         liveness.standing(ADA).unwrap()
     }
 
+    /// SEC-08
     #[test]
     fn silent_member_is_lost_then_held_then_overdue() {
-        // SEC-08
         let mut liveness = watching();
         deliver(&mut liveness, 1, 9);
         assert_eq!(standing_of(&mut liveness, 9), Standing::Heard);
@@ -358,9 +358,9 @@ mod tests {
         assert_eq!(liveness.next_deadline(at(900).mono, DEADLINES), None);
     }
 
+    /// SEC-08: heartbeats arrive every five seconds but each was made only two seconds after the last.
     #[test]
     fn relay_that_stretches_time_cannot_keep_a_gone_member_alive() {
-        // SEC-08: heartbeats arrive every five seconds but each was made only two seconds after the last.
         let mut liveness = watching();
         let mut lost_at = None;
         for round in 0..20_u64 {

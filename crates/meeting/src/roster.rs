@@ -212,9 +212,9 @@ mod tests {
         assert_eq!(roster.get(MemberId([1; 16])).unwrap().presence, Presence::Lost);
     }
 
+    /// SEC-16: a role that is not known hides nobody.
     #[test]
     fn every_leaf_is_shown_whatever_its_role() {
-        // SEC-16: a role that is not known hides nobody.
         let mut roster = Roster::default();
         let hidden = MemberView { role: RoleView::Unknown, ..member(4, 2) };
         assert_eq!(roster.replace(vec![member(1, 0), hidden]).joined.len(), 2);

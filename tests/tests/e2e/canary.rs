@@ -1,4 +1,4 @@
-//! What servers see of a meeting: no name, no word, no media that anybody could recognise.
+//! What servers see of a meeting: no name, no word, no media that anybody could recognise (SEC-01, SEC-12).
 
 use std::collections::HashSet;
 use std::path::Path;

@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(I420View::from_packed(5, 3, &data[1..]).err(), Some(PictureError::TooShort));
     }
 
-    // SEC-15
+    /// SEC-15
     #[test]
     fn sizes_outside_the_limits_are_refused() {
         for (width, height) in [(0, 4), (4, 0), (4_097, 4), (4, u32::MAX)] {

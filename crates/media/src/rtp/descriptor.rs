@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(rest, [9]);
     }
 
-    // SEC-15: no input of the network panics.
+    /// SEC-15: no input of the network panics.
     #[test]
     fn all_three_byte_payloads_are_handled() {
         for value in 0..=0x00ff_ffff_u32 {

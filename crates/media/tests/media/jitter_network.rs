@@ -208,7 +208,7 @@ fn outputs_that_pull_in_bursts_hear_every_block() {
     assert!(buffer.statistics().held < 12, "{:?}", buffer.statistics());
 }
 
-// SEC-15
+/// SEC-15
 #[test]
 fn hostile_timestamps_are_bounded_and_do_not_panic() {
     let mut random = Seeded::new(9);

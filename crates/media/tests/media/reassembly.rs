@@ -113,7 +113,7 @@ proptest! {
         prop_assert_eq!(outcome.frames, intact);
     }
 
-    // SEC-15
+    /// SEC-15
     #[test]
     fn arbitrary_packets_neither_panic_nor_stop_the_stream(
         junk in prop::collection::vec(
@@ -222,7 +222,7 @@ fn a_stream_that_counts_anew_goes_on_after_one_report() {
     assert_eq!(outcome.frames.len(), 60 + 60 + 60 - 31);
 }
 
-// SEC-15: a frame without end is given up before it fills the memory.
+/// SEC-15: a frame without end is given up before it fills the memory.
 #[test]
 fn frames_above_the_size_limit_are_given_up() {
     let mut reassembler = Vp8Reassembler::new(ReassemblerConfig::default());

@@ -8,7 +8,7 @@ use crate::room::{Room, START, drain, member, millis, opens, receive, send};
 const MIC: Context = Context::Microphone;
 const CAM: Context = Context::CameraHigh;
 
-// SEC-05
+/// SEC-05
 #[test]
 fn removed_member_cannot_be_heard_in_any_epoch_from_that_moment() {
     let room = Room::of(3);
@@ -20,7 +20,7 @@ fn removed_member_cannot_be_heard_in_any_epoch_from_that_moment() {
     assert!(receiver.members(START).all(|media| media.member != member(2, 0)));
 }
 
-// SEC-05
+/// SEC-05
 #[test]
 fn dropped_member_loses_its_keys_before_the_next_epoch_comes() {
     let room = Room::of(3);
@@ -38,7 +38,7 @@ fn dropped_member_loses_its_keys_before_the_next_epoch_comes() {
     assert!(!opens(&mut receiver, START, MIC, &old));
 }
 
-// SEC-05
+/// SEC-05
 #[test]
 fn after_a_removal_an_old_key_dies_at_its_senders_first_new_frame() {
     let room = Room::of(3);
@@ -58,7 +58,7 @@ fn after_a_removal_an_old_key_dies_at_its_senders_first_new_frame() {
     assert!(opens(&mut receiver, START, CAM, &old[2]), "another stream's key");
 }
 
-// SEC-05
+/// SEC-05
 #[test]
 fn after_a_removal_old_keys_are_gone_within_half_a_second() {
     let room = Room::of(3);
@@ -72,7 +72,7 @@ fn after_a_removal_old_keys_are_gone_within_half_a_second() {
     assert!(!opens(&mut receiver, just, MIC, &send(&mut sealer, just, MIC)));
 }
 
-// SEC-05
+/// SEC-05
 #[test]
 fn after_a_removal_no_further_old_key_is_derived() {
     let room = Room::of(3);
@@ -82,7 +82,7 @@ fn after_a_removal_no_further_old_key_is_derived() {
     assert!(!opens(&mut receiver, START, MIC, &send(&mut silent_so_far, START, MIC)));
 }
 
-// SEC-10
+/// SEC-10
 #[test]
 fn lost_right_counts_for_frames_of_the_old_epoch_too() {
     let room = Room::of(2);
@@ -127,7 +127,7 @@ fn after_an_addition_old_keys_die_half_a_second_after_the_switch() {
     }
 }
 
-// SEC-06
+/// SEC-06
 #[test]
 fn joiner_opens_nothing_that_was_sent_before_it_joined() {
     let room = Room::of(2);
@@ -153,7 +153,7 @@ fn leaf_taken_over_in_one_commit_is_another_member() {
     assert_eq!(drain(&mut receiver).senders(), [member(2, 1)]);
 }
 
-// SEC-03
+/// SEC-03
 #[test]
 fn same_keys_installed_again_keep_the_replay_windows() {
     let room = Room::of(2);

@@ -23,7 +23,7 @@ fn frame_is_delivered_by_its_key_with_sender_and_times() {
     assert_eq!(frame.frame.payload(), b"an encoded frame");
 }
 
-// SEC-19
+/// SEC-19
 #[test]
 fn nothing_is_played_before_the_start_or_after_the_stop() {
     let room = Room::of(2);
@@ -66,7 +66,7 @@ fn own_frame_sent_back_to_us_is_not_played() {
     assert_eq!(receiver.unattributed().reflected, 2);
 }
 
-// SEC-10
+/// SEC-10
 #[test]
 fn stream_against_the_rules_is_dropped_and_reported_once_a_second() {
     let mut room = Room::of(2);
@@ -87,7 +87,7 @@ fn stream_against_the_rules_is_dropped_and_reported_once_a_second() {
     assert_eq!(media.counts.not_permitted, 20);
 }
 
-// SEC-03
+/// SEC-03
 #[test]
 fn copies_are_counted_silently() {
     let room = Room::of(2);
@@ -113,7 +113,7 @@ fn without_the_replay_window_copies_are_played() {
     assert!(opens(&mut receiver, START, MIC, &bytes) && opens(&mut receiver, START, MIC, &bytes));
 }
 
-// SEC-08
+/// SEC-08
 #[test]
 fn member_that_is_held_is_not_played_until_it_is_released() {
     let room = Room::of(2);
@@ -160,7 +160,7 @@ fn epoch_is_asked_for_once_in_half_a_second() {
     assert_eq!(wanted, [2, 2]);
 }
 
-// SEC-15
+/// SEC-15
 #[test]
 fn no_more_than_32_frames_wait_for_a_sender() {
     let room = Room::of(3);
@@ -179,7 +179,7 @@ fn no_more_than_32_frames_wait_for_a_sender() {
     assert_eq!(receiver.unattributed().hold_overflow, 100 - u64::from(MAX_HELD_PER_SENDER));
 }
 
-// SEC-15
+/// SEC-15
 #[test]
 fn waiting_frames_are_bounded_in_bytes_over_all_senders() {
     let room = Room::of(40);
@@ -207,7 +207,7 @@ fn waiting_ends_after_half_a_second() {
     assert_eq!(receiver.members(late).next().unwrap().counts.missing_key, 1);
 }
 
-// SEC-18
+/// SEC-18
 #[test]
 fn frame_held_back_for_over_three_seconds_is_not_played() {
     let room = Room::of(2);
@@ -222,7 +222,7 @@ fn frame_held_back_for_over_three_seconds_is_not_played() {
     assert_eq!(receiver.members(sent).next().unwrap().counts.stale, 1);
 }
 
-// SEC-18
+/// SEC-18
 #[test]
 fn clocks_of_two_machines_may_differ_by_any_amount_and_drift() {
     let room = Room::of(2);
@@ -238,7 +238,7 @@ fn clocks_of_two_machines_may_differ_by_any_amount_and_drift() {
     }
 }
 
-// SEC-18
+/// SEC-18
 #[test]
 fn sender_whose_machine_slept_is_fresh_again_under_new_keys() {
     let room = Room::of(2);

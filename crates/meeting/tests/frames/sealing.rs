@@ -24,7 +24,7 @@ fn nothing_is_sealed_before_the_start_or_without_keys() {
     assert_eq!(sealer.seal(START, MIC, media(START, MIC)).err(), Some(FrameSealError::NoKeys));
 }
 
-// SEC-08
+/// SEC-08
 #[test]
 fn stopped_sealer_seals_nothing_and_goes_on_with_its_counter() {
     let mut sealer = Room::of(2).sealer(0);
@@ -36,7 +36,7 @@ fn stopped_sealer_seals_nothing_and_goes_on_with_its_counter() {
     assert_eq!((after.0, after.1), (before.0, before.1 + 1));
 }
 
-// SEC-10
+/// SEC-10
 #[test]
 fn stream_that_the_rules_do_not_allow_us_is_not_sealed() {
     let mut sealer = Room::of(2).sealer(0);
@@ -56,7 +56,7 @@ fn sender_switches_at_the_time_that_the_keys_say() {
     }
 }
 
-// SEC-17
+/// SEC-17
 #[test]
 fn same_epoch_installed_twice_does_not_restart_a_counter() {
     let room = Room::of(2);
@@ -77,7 +77,7 @@ fn same_epoch_installed_twice_does_not_restart_a_counter() {
     assert_eq!(sealer.install(&room.keys(0, START.mono)), Err(InstallError::StaleEpoch));
 }
 
-// SEC-17
+/// SEC-17
 #[test]
 fn replaced_keys_never_seal_again() {
     let room = Room::of(2);

@@ -157,7 +157,7 @@ impl Run {
     }
 }
 
-// SEC-03 SEC-05 SEC-18
+/// SEC-03 SEC-05 SEC-18
 #[test]
 fn no_frame_is_played_twice_altered_stale_or_from_a_removed_member() {
     let mut events: BTreeMap<&str, u64> = BTreeMap::new();

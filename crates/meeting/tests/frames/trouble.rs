@@ -139,7 +139,7 @@ fn change_of_keys_that_takes_400_ms_names_nobody() {
     assert_eq!(unexpected, None);
 }
 
-// SEC-09
+/// SEC-09
 #[test]
 fn media_under_an_unknown_epoch_is_told_after_two_seconds() {
     let room = Room::of(2);
@@ -152,7 +152,7 @@ fn media_under_an_unknown_epoch_is_told_after_two_seconds() {
     assert!(undecryptable(&said, member(1, 0))[0] < millis(1_000), "the person is named too");
 }
 
-// SEC-09
+/// SEC-09
 #[test]
 fn fork_with_the_same_epoch_number_names_the_people_of_the_other_half() {
     let room = Room::of(3);

@@ -48,6 +48,7 @@ fn line_that_a_commit_overtook_arrives_once() {
     assert_eq!(lines(&world, HOST).len(), 10);
 }
 
+/// SEC-06
 #[test]
 fn line_is_shown_once_though_its_author_was_added_again_before_it_knew() {
     let mut world = World::with(&["Ada", "Ben"]);
@@ -69,7 +70,6 @@ fn line_is_shown_once_though_its_author_was_added_again_before_it_knew() {
 
 #[test]
 fn late_joiner_reads_nothing_that_was_said_before() {
-    // SEC-06
     let mut world = World::with(&["Ada"]);
     say(&mut world, 1, "before");
     world.run(seconds(1));
@@ -79,9 +79,9 @@ fn late_joiner_reads_nothing_that_was_said_before() {
     assert_eq!(lines(&world, ben), ["after"]);
 }
 
+/// SEC-12
 #[test]
 fn chat_text_and_names_are_nowhere_at_the_relay() {
-    // SEC-12
     let mut world = World::with(&["Canary-Name"]);
     say(&mut world, 1, "canary-text");
     world.run(seconds(1));

@@ -29,9 +29,9 @@ fn withhold_from(victim: usize) -> Tamper {
     })
 }
 
+/// SEC-09: one member is shown another entry than the rest.
 #[test]
 fn forked_log_is_shown_within_ten_seconds() {
-    // SEC-09: one member is shown another entry than the rest.
     let mut world = World::with(&["Ada", "Ben"]);
     world.run(seconds(20));
     let mut forged = false;
@@ -117,9 +117,9 @@ fn left_out_entries_are_asked_for_again() {
     world.assert_agreement(&[0, 1]);
 }
 
+/// SEC-08
 #[test]
 fn withheld_log_is_shown_within_ten_seconds_and_stops_media_by_the_deadline() {
-    // SEC-08
     let mut world = World::with(&["Ada", "Ben"]);
     world.run(seconds(21));
     world.tamper = withhold_from(1);
@@ -134,9 +134,9 @@ fn withheld_log_is_shown_within_ten_seconds_and_stops_media_by_the_deadline() {
     assert!(world.clients[HOST].media_flows && world.clients[2].media_flows);
 }
 
+/// SEC-08: every entry for Ada is delivered, but each a little later than the one before.
 #[test]
 fn relay_that_stretches_time_does_not_keep_a_view_confirmed() {
-    // SEC-08: every entry for Ada is delivered, but each a little later than the one before.
     let mut world = World::with(&["Ada", "Ben"]);
     world.run(seconds(20));
     let queue: Rc<RefCell<Vec<ServerMessage>>> = Rc::default();
@@ -157,9 +157,9 @@ fn relay_that_stretches_time_does_not_keep_a_view_confirmed() {
     assert!(!queue.borrow().is_empty());
 }
 
+/// SEC-09: the relay keeps two people from the rest.
 #[test]
 fn silent_half_of_the_room_is_named() {
-    // SEC-09: the relay keeps two people from the rest.
     let mut world = World::with(&["Ada", "Ben", "Cleo"]);
     world.run(seconds(20));
     for client in [2, 3] {
@@ -172,9 +172,9 @@ fn silent_half_of_the_room_is_named() {
     }
 }
 
+/// SEC-19
 #[test]
 fn card_of_another_room_is_refused() {
-    // SEC-19
     let mut world = World::new(LobbyMode::Open);
     let other = World::new(LobbyMode::Wait);
     let mut card = other.relay.room.unwrap().card;
@@ -215,9 +215,9 @@ fn card_that_went_back_in_time_is_refused() {
     assert!(!stale || world.alarmed(ada, AlarmCode::CardOld) || world.alarmed(ada, AlarmCode::CardExpired));
 }
 
+/// SEC-19: everything after the Welcome is withheld.
 #[test]
 fn joiner_that_nobody_confirms_stays_silent_and_gives_up() {
-    // SEC-19: everything after the Welcome is withheld.
     let mut world = World::new(LobbyMode::Open);
     world.tamper = withhold_from(1);
     let ada = world.knock("Ada");

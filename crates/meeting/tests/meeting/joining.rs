@@ -36,9 +36,9 @@ fn link_is_enough_without_a_lobby() {
     world.assert_calm();
 }
 
+/// SEC-16
 #[test]
 fn everybody_is_told_of_every_member_once() {
-    // SEC-16
     let world = World::with(&["Ada", "Ben", "Cleo"]);
     for client in 0..4 {
         assert_eq!(world.count(client, |event| matches!(event, Event::Joined { .. })), 4, "client {client}");
@@ -68,9 +68,9 @@ fn locked_room_admits_nobody_until_it_is_unlocked() {
     world.join("Ben");
 }
 
+/// SEC-10
 #[test]
 fn participant_cannot_admit_remove_or_change_rules() {
-    // SEC-10
     let mut world = World::with(&["Ada"]);
     let host = world.member(HOST);
     for command in [
@@ -84,9 +84,9 @@ fn participant_cannot_admit_remove_or_change_rules() {
     }
 }
 
+/// SEC-06
 #[test]
 fn late_joiner_gets_only_keys_of_epochs_it_is_in() {
-    // SEC-06
     let mut world = World::with(&["Ada"]);
     world.run(seconds(600));
     let before = world.clients[HOST].machine.epoch().unwrap();

@@ -13,9 +13,9 @@ fn removed(event: &Event, why: RemovalReason) -> bool {
     matches!(event, Event::Removed { why: given, .. } if *given == why)
 }
 
+/// SEC-05
 #[test]
 fn removed_member_is_out_of_the_group_the_relay_and_its_tickets() {
-    // SEC-05
     let mut world = World::with(&["Ada", "Ben"]);
     world.run(seconds(2));
     let ada = world.member(1);
@@ -75,9 +75,9 @@ fn only_host_cannot_leave_others_behind_but_can_end_the_meeting() {
     assert!(world.relay.room.is_none());
 }
 
+/// SEC-08
 #[test]
 fn crashed_member_is_lost_in_ten_seconds_held_in_thirty_and_removed_in_sixty() {
-    // SEC-08
     let mut world = World::with(&["Ada", "Ben"]);
     world.run(seconds(17));
     let ada = world.member(1);

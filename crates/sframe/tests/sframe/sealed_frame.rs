@@ -35,7 +35,7 @@ fn frame_arrives_as_it_was_sent() {
     }
 }
 
-// SEC-01
+/// SEC-01
 #[test]
 fn no_byte_run_of_the_frame_is_visible() {
     for (suite, context, kind) in cases() {
@@ -47,7 +47,7 @@ fn no_byte_run_of_the_frame_is_visible() {
     }
 }
 
-// SEC-02
+/// SEC-02
 #[test]
 fn every_flipped_bit_is_refused() {
     for (suite, context, kind) in cases() {
@@ -65,7 +65,7 @@ fn every_flipped_bit_is_refused() {
     }
 }
 
-// SEC-02
+/// SEC-02
 #[test]
 fn every_truncation_and_extension_is_refused() {
     for (suite, context, kind) in cases() {
@@ -81,7 +81,7 @@ fn every_truncation_and_extension_is_refused() {
     }
 }
 
-// SEC-15
+/// SEC-15
 #[test]
 fn arbitrary_bytes_never_parse_into_more_than_they_are() {
     use proptest::prelude::*;
@@ -124,7 +124,7 @@ mod replay {
 
     use super::*;
 
-    // SEC-03
+    /// SEC-03
     #[test]
     fn frame_opens_once() {
         for (suite, context, kind) in cases() {
@@ -138,7 +138,7 @@ mod replay {
         }
     }
 
-    // SEC-03
+    /// SEC-03
     #[test]
     fn reordered_frames_open_once_each() {
         let suite = FrameSuite::default();
@@ -170,7 +170,7 @@ mod replay {
     }
 }
 
-// SEC-17
+/// SEC-17
 #[test]
 fn base_key_gives_each_sender_once_and_for_one_leaf() {
     let mut base = base_key(FrameSuite::default());
@@ -181,7 +181,7 @@ fn base_key_gives_each_sender_once_and_for_one_leaf() {
     assert_eq!(base.take_sender(other_leaf).err(), Some(SealError::SenderTaken));
 }
 
-// SEC-17
+/// SEC-17
 #[test]
 fn refused_frames_spend_a_counter_or_none_but_never_the_same_twice() {
     let mut sender = sender(FrameSuite::default(), Context::Microphone);
@@ -301,7 +301,7 @@ mod keyring_life {
         assert!(!opens(&mut keyring, &mut camera, Context::CameraHigh));
     }
 
-    // SEC-05
+    /// SEC-05
     #[test]
     fn retired_leaf_stays_retired_while_the_base_key_lives() {
         let (mut keyring, mut microphone) = pair(Context::Microphone);
