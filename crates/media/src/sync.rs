@@ -82,7 +82,7 @@ mod tests {
         let mut clock = SyncClock::new();
         clock.handle_sound(ms(1_000), Mono::from_micros(0));
         clock.handle_sound(ms(1_040), Mono::from_micros(0));
-        assert_eq!(clock.due(ms(1_040), Mono::from_micros(0)), Some(ms(1_005)));
+        assert_eq!(clock.due(ms(1_000), Mono::from_micros(0)), Some(ms(1_005)));
         clock.handle_sound(ms(3_000), Mono::from_micros(0));
         assert_eq!(clock.due(ms(3_000), Mono::from_micros(0)), Some(ms(3_000)));
     }
