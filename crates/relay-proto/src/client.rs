@@ -74,8 +74,8 @@ pub enum Request {
     Reply {
         /// The knock.
         knock: KnockId,
-        /// Whether it settles the knock: members are then told that it is closed, and the mailbox goes when the
-        /// knocker has read it.
+        /// Whether it settles the knock: members are then told that it is closed, and the mailbox goes a minute
+        /// later, or when its knocker opens the room as a member, withdraws or knocks anew.
         standing: crate::Standing,
         /// The sealed reply; at most 1 MiB.
         blob: Blob,

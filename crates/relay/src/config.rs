@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use incamera_relay_proto::TextSecret;
 use serde::{Deserialize, Deserializer};
 
-use crate::tls::{TlsIdentity, sha256};
+use crate::digest::sha256;
+use crate::tls::TlsIdentity;
 use crate::{CreateRule, CreateToken, RelayError, RelayLimits};
 
 /// How the token in the example configuration begins.

@@ -29,6 +29,7 @@ mod machine;
 mod access;
 mod admission;
 mod config;
+mod digest;
 mod driver;
 mod error;
 #[cfg(feature = "danger-hostile-relay")]

@@ -32,8 +32,14 @@ pub struct RelayLimits {
     pub members_per_room: usize,
     /// Connections with knock access in one room.
     pub knockers_per_room: usize,
+    /// Connections with knock access in one room from one address. An office that comes all at once fits.
+    pub knockers_per_address: usize,
     /// Knocks that wait or whose replies are kept, in one room.
     pub knocks_per_room: usize,
+    /// Knocks among them that came from one address: nobody closes the lobby to everybody else.
+    pub knocks_per_address: usize,
+    /// Knocks at one room from one address. A faster one is told to knock again later.
+    pub address_knocks: Rate,
     /// Replies kept for one knock.
     pub replies_per_knock: usize,
     /// Bytes of replies kept in one room.
@@ -44,13 +50,18 @@ pub struct RelayLimits {
     pub log_bytes_per_room: usize,
     /// Bytes of log entries kept in all rooms: bounds the relay's memory. Beyond it a room that grows keeps less.
     pub log_bytes: usize,
+    /// Bytes of appends that wait in one lane of a room. Beyond it whoever holds most loses what it queued last.
+    pub queued_bytes_per_lane: usize,
+    /// Bytes of waiting appends, knocks and replies in all rooms. Beyond it a room that holds more than its even
+    /// share takes no more.
+    pub held_bytes: usize,
     /// Messages from one connection. A faster one is read more slowly.
     pub connection_messages: Rate,
     /// Bytes from one connection.
     pub connection_bytes: Rate,
-    /// Commits appended to one room; connections take turns.
+    /// Commits appended to one room; addresses take turns, and connections of one address.
     pub room_commits: Rate,
-    /// Application messages appended to one room; connections take turns.
+    /// Application messages appended to one room; turns as for commits.
     pub room_messages: Rate,
     /// Bytes of application messages appended to one room.
     pub room_bytes: Rate,
@@ -64,9 +75,12 @@ pub struct RelayLimits {
     pub tickets_per_connection: usize,
     /// Seconds until a new connection must have opened a room.
     pub open_within_seconds: u64,
-    /// Seconds that a connection is kept whose capability was rotated away and not replaced by the new one.
+    /// Seconds that a connection is kept whose capability was rotated away and not replaced by the new one, and
+    /// that its tickets stay good.
     pub retired_seconds: u64,
-    /// Seconds that a knock waits for its knocker to come back.
+    /// Seconds that a connection with knock access is kept without a knock.
+    pub knock_within_seconds: u64,
+    /// Seconds that a knock waits for its knocker to come back, and that the reply which settles it is kept.
     pub knock_grace_seconds: u64,
     /// Seconds that a knock lives.
     pub knock_seconds: u64,
@@ -74,7 +88,7 @@ pub struct RelayLimits {
     pub room_idle_seconds: u64,
     /// Seconds that a room lives at most.
     pub room_seconds: u64,
-    /// Seconds that a ticket opens sessions.
+    /// Seconds that a ticket is good for unless it is renewed. Then the SFU ends its sessions.
     pub ticket_seconds: u64,
 }
 
@@ -87,12 +101,17 @@ impl Default for RelayLimits {
             rooms_per_address: 20,
             members_per_room: 1_200,
             knockers_per_room: 300,
+            knockers_per_address: 150,
             knocks_per_room: 300,
+            knocks_per_address: 150,
+            address_knocks: Rate { per_second: 1, burst: 150 },
             replies_per_knock: 4,
             reply_bytes_per_room: 32 << 20,
             log_entries_per_room: 20_000,
             log_bytes_per_room: 16 << 20,
             log_bytes: 1 << 30,
+            queued_bytes_per_lane: 1 << 20,
+            held_bytes: 1 << 30,
             connection_messages: Rate { per_second: 50, burst: 200 },
             connection_bytes: Rate { per_second: 1 << 20, burst: 4 << 20 },
             room_commits: Rate { per_second: 8, burst: 16 },
@@ -104,6 +123,7 @@ impl Default for RelayLimits {
             tickets_per_connection: 8,
             open_within_seconds: 15,
             retired_seconds: 60,
+            knock_within_seconds: 60,
             knock_grace_seconds: 60,
             knock_seconds: 900,
             room_idle_seconds: 600,
@@ -134,31 +154,42 @@ impl RelayLimits {
             self.rooms_per_address,
             self.members_per_room,
             self.knockers_per_room,
+            self.knockers_per_address,
             self.knocks_per_room,
+            self.knocks_per_address,
             self.replies_per_knock,
             self.reply_bytes_per_room,
             self.log_entries_per_room,
             self.log_bytes_per_room,
             self.log_bytes,
+            self.queued_bytes_per_lane,
+            self.held_bytes,
             self.queued_commits,
             self.queued_messages,
             self.tickets_per_room,
             self.tickets_per_connection,
         ];
         let rates = [
+            self.address_knocks,
             self.connection_messages,
             self.connection_bytes,
             self.room_commits,
             self.room_messages,
             self.room_bytes,
         ];
-        let seconds = [self.open_within_seconds, self.knock_seconds, self.room_seconds, self.ticket_seconds];
+        let seconds = [
+            self.open_within_seconds,
+            self.knock_within_seconds,
+            self.knock_seconds,
+            self.room_seconds,
+            self.ticket_seconds,
+        ];
         counts.iter().all(|count| *count > 0)
             && rates.iter().all(|rate| rate.per_second > 0 && rate.burst > 0)
             && seconds.iter().all(|seconds| *seconds > 0)
     }
 
-    /// How long a ticket opens sessions.
+    /// How long a ticket is good for.
     #[must_use]
     pub const fn ticket_life(&self) -> Duration {
         Duration::from_secs(self.ticket_seconds)

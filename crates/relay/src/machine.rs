@@ -35,7 +35,7 @@ use timers::{Subject, Timers};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
-/// Where a connection comes from, as a keyed hash that only serves to count rooms per origin: the relay's state
+/// Where a connection comes from, as a keyed hash that only serves to share what there is fairly: the relay's state
 /// holds no address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin(pub u64);
@@ -65,6 +65,13 @@ pub enum RelayInput {
         /// The message.
         message: ClientMessage,
         /// Its size on the wire, for the connection's meter.
+        wire_bytes: usize,
+    },
+    /// A client sent a WebSocket ping or pong: costs as much as a message.
+    Pinged {
+        /// From which connection.
+        connection: ConnectionId,
+        /// Its size on the wire.
         wire_bytes: usize,
     },
     /// A client sent what is no message; the connection ends.
@@ -236,6 +243,11 @@ impl<L: RoomLog> RelayMachine<L> {
             RelayInput::Received { connection, message, wire_bytes } => {
                 self.handle_message(now, entropy, connection, message, wire_bytes);
             }
+            RelayInput::Pinged { connection, wire_bytes } => {
+                if let Some(connection) = self.connections.get_mut(&connection) {
+                    connection.meter(now.mono, wire_bytes);
+                }
+            }
             RelayInput::Garbled { connection } => {
                 self.close(connection, RelayFault::connection(RelayFaultCode::Malformed));
             }
@@ -352,10 +364,10 @@ impl<L: RoomLog> RelayMachine<L> {
             Request::FetchCard => self.fetch_card(id, client_ref),
             Request::Knock { blob, resume } => self.knock(now, entropy, id, client_ref, blob, &resume),
             Request::ResumeKnock { resume, replies_seen } => {
-                self.resume_knock(now, id, client_ref, &resume, replies_seen)
+                self.resume_knock(id, client_ref, &resume, replies_seen)
             }
-            Request::WithdrawKnock => self.withdraw_knock(id),
-            Request::Reply { knock, standing, blob } => self.reply(id, knock, standing, blob),
+            Request::WithdrawKnock => self.withdraw_knock(now, id),
+            Request::Reply { knock, standing, blob } => self.reply(now, id, knock, standing, blob),
             Request::Append { lane, blob } => self.append(now, id, client_ref, lane, blob),
             Request::Administer(order) => self.administer(now, id, client_ref, &order),
             Request::RequestTicket { renew } => self.request_ticket(now, entropy, id, client_ref, renew),
@@ -382,6 +394,7 @@ impl<L: RoomLog> RelayMachine<L> {
             return;
         }
         self.expire_knocks(now, id);
+        self.expire_tickets(now, id);
         self.serve_lanes(now, id);
     }
 
@@ -473,14 +486,4 @@ fn random<const N: usize>(entropy: &mut dyn Entropy) -> [u8; N] {
     let mut bytes = [0; N];
     entropy.fill(&mut bytes);
     bytes
-}
-
-/// SHA-256.
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    let mut hash = [0; 32];
-    for (to, from) in hash.iter_mut().zip(digest.as_ref()) {
-        *to = *from;
-    }
-    hash
 }

@@ -97,7 +97,10 @@ async fn read(driver: &RelayDriver, connection: ConnectionId, mut stream: SplitS
         }
         let bytes = match timeout(SILENCE, stream.next()).await {
             Ok(Some(Ok(Message::Binary(bytes)))) => bytes,
-            Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => continue,
+            Ok(Some(Ok(Message::Ping(bytes) | Message::Pong(bytes)))) => {
+                driver.input(RelayInput::Pinged { connection, wire_bytes: bytes.len() });
+                continue;
+            }
             Ok(Some(Ok(Message::Text(_)))) => return ReadEnd::Garbled,
             Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) | Err(_) => return ReadEnd::Gone,
         };

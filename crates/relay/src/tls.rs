@@ -33,7 +33,7 @@ impl TlsIdentity {
         let certified = CertifiedKey::from_der(chain, key, &provider).map_err(refused)?;
         let spki = certified.key.public_key();
         let spki = spki.ok_or_else(|| RelayError::Certificate { reason: "no public key".into() })?;
-        let pin = sha256(spki.as_ref());
+        let pin = crate::digest::sha256(spki.as_ref());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(refused)?
@@ -73,12 +73,4 @@ fn from_files(
     let key_der = PrivateKeyDer::from_pem_slice(&read(key)?)
         .map_err(|error| refused(format!("{}: {error}", key.display())))?;
     Ok((chain, key_der))
-}
-
-/// SHA-256.
-pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    let mut hash = [0; 32];
-    hash.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
-    hash
 }

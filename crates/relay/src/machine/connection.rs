@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use incamera_relay_proto::{KnockId, RelayFault, RelayFaultCode, Seq, ServerMessage};
+use incamera_relay_proto::{AdminPublicKey, KnockId, RelayFault, RelayFaultCode, Seq, ServerMessage};
 use incamera_types::{Mono, RoomId};
 
 use super::Origin;
@@ -57,6 +57,8 @@ pub(super) struct Connection {
     pub(super) open: Option<OpenRoom>,
     pub(super) own_knock: Option<OwnKnock>,
     pub(super) tickets: usize,
+    /// The admin key whose order the connection carried last, or with which it made its room.
+    pub(super) admin_key: Option<AdminPublicKey>,
     control: VecDeque<ServerMessage>,
     knock_news: VecDeque<KnockNews>,
     messages: Meter,
@@ -74,6 +76,7 @@ impl Connection {
             open: None,
             own_knock: None,
             tickets: 0,
+            admin_key: None,
             control: VecDeque::new(),
             knock_news: VecDeque::new(),
             messages: Meter::new(limits.connection_messages, now),

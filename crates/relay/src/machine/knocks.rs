@@ -8,8 +8,10 @@ use incamera_relay_proto::{
 use incamera_types::{Entropy, Mono, Now, RoomId};
 
 use super::connection::{KnockNews, OpenRoom, OwnKnock, Standing};
-use super::{ConnectionId, Refusal, RelayMachine, random, sha256};
+use super::timers::Subject;
+use super::{ConnectionId, Origin, Refusal, RelayMachine, random};
 use crate::RoomLog;
+use crate::digest::sha256;
 
 /// One knock and its mailbox.
 pub(super) struct Knock {
@@ -17,9 +19,11 @@ pub(super) struct Knock {
     pub(super) replies: Vec<(Settling, Blob)>,
     /// SHA-256 of what resumes it.
     resume: [u8; 32],
+    /// Whose part of the lobby it takes.
+    origin: Origin,
     owner: Option<ConnectionId>,
     dies_at: Mono,
-    /// When it goes: earlier than `dies_at` while its knocker is away.
+    /// When it goes: earlier than `dies_at` while its knocker is away, and once it is settled.
     pub(super) expires_at: Mono,
 }
 
@@ -44,14 +48,29 @@ impl<L: RoomLog> RelayMachine<L> {
         resume: &ResumeSecret,
     ) -> Result<(), Refusal> {
         let (room_id, generation) = self.knocker_room(id)?;
-        if self.connection(id)?.own_knock.is_some() {
-            return Err(RelayFaultCode::AlreadyKnocked.into());
+        let (origin, own) = (self.connection(id)?.origin, self.connection(id)?.own_knock);
+        if let Some(own) = own {
+            let room = self.rooms.get(&room_id).ok_or(RelayFaultCode::NoRoom)?;
+            if room.knocks.get(&own.knock).is_some_and(|knock| !knock.is_settled()) {
+                return Err(RelayFaultCode::AlreadyKnocked.into());
+            }
+            // Whoever knocks anew has read its answer.
+            self.close_knock(now, room_id, own.knock);
         }
+        let has_memory = self.has_memory_for(room_id, blob.as_bytes().len());
         let room = self.rooms.get_mut(&room_id).ok_or(RelayFaultCode::NoRoom)?;
         if generation != room.knock_generation {
             return Err(RelayFaultCode::Denied.into());
         }
-        if room.knocks.len() >= self.limits.knocks_per_room {
+        if let Err(again_at) = room.meter_knock(self.limits.address_knocks, origin, now.mono) {
+            let wait = u64::try_from(again_at.since(now.mono).as_millis()).unwrap_or(u64::MAX);
+            return Err(Refusal { code: RelayFaultCode::TooFast, detail: wait.max(1) });
+        }
+        let of_address = room.knocks.values().filter(|knock| knock.origin == origin).count();
+        if room.knocks.len() >= self.limits.knocks_per_room
+            || of_address >= self.limits.knocks_per_address
+            || !has_memory
+        {
             return Err(RelayFaultCode::LobbyFull.into());
         }
         let knock = KnockId(random(entropy));
@@ -60,6 +79,7 @@ impl<L: RoomLog> RelayMachine<L> {
             blob,
             replies: Vec::new(),
             resume: sha256(resume.expose()),
+            origin,
             owner: Some(id),
             dies_at,
             expires_at: dies_at,
@@ -74,7 +94,6 @@ impl<L: RoomLog> RelayMachine<L> {
 
     pub(super) fn resume_knock(
         &mut self,
-        now: Now,
         id: ConnectionId,
         client_ref: ClientRef,
         resume: &ResumeSecret,
@@ -87,7 +106,9 @@ impl<L: RoomLog> RelayMachine<L> {
         let (knock, waiting) = found.ok_or(RelayFaultCode::NoKnock)?;
         let knock = *knock;
         let before = waiting.owner.replace(id);
-        waiting.expires_at = waiting.dies_at.max(now.mono);
+        if !waiting.is_settled() {
+            waiting.expires_at = waiting.dies_at;
+        }
         if let Some(before) = before.filter(|before| *before != id)
             && let Some(connection) = self.connections.get_mut(&before)
         {
@@ -99,20 +120,23 @@ impl<L: RoomLog> RelayMachine<L> {
         Ok(())
     }
 
-    pub(super) fn withdraw_knock(&mut self, id: ConnectionId) -> Result<(), Refusal> {
+    pub(super) fn withdraw_knock(&mut self, now: Now, id: ConnectionId) -> Result<(), Refusal> {
         let own = self.connection(id)?.own_knock.ok_or(RelayFaultCode::NoKnock)?;
-        self.close_knock(own.room, own.knock);
+        self.close_knock(now, own.room, own.knock);
         Ok(())
     }
 
     pub(super) fn reply(
         &mut self,
+        now: Now,
         id: ConnectionId,
         knock: KnockId,
         settling: Settling,
         blob: Blob,
     ) -> Result<(), Refusal> {
         let room_id = self.member_room(id)?;
+        let has_memory = self.has_memory_for(room_id, blob.as_bytes().len());
+        let grace = self.knock_grace(now);
         let room = self.rooms.get_mut(&room_id).ok_or(RelayFaultCode::NoRoom)?;
         let waiting = room.knocks.get_mut(&knock).filter(|waiting| !waiting.is_settled());
         let waiting = waiting.ok_or(RelayFaultCode::NoKnock)?;
@@ -122,13 +146,16 @@ impl<L: RoomLog> RelayMachine<L> {
             Settling::Final => usize::MAX,
         };
         let bytes = room.reply_bytes.saturating_add(blob.as_bytes().len());
-        if waiting.replies.len() >= places || bytes > self.limits.reply_bytes_per_room {
+        if waiting.replies.len() >= places || bytes > self.limits.reply_bytes_per_room || !has_memory {
             return Err(RelayFaultCode::Busy.into());
         }
         room.reply_bytes = bytes;
         waiting.replies.push((settling, blob));
         let owner = waiting.owner;
         if settling == Settling::Final {
+            // The mailbox stays for a knocker that reads its answer only after a reconnection.
+            waiting.expires_at = waiting.expires_at.min(grace);
+            self.rearm(room_id);
             self.tell_members(room_id, KnockNews::Closed(knock));
         }
         if let Some(owner) = owner {
@@ -143,11 +170,11 @@ impl<L: RoomLog> RelayMachine<L> {
         else {
             return;
         };
-        let grace = now.mono.plus(Duration::from_secs(self.limits.knock_grace_seconds));
+        let grace = self.knock_grace(now);
         let room = self.rooms.get_mut(&own.room);
         if let Some(waiting) = room.and_then(|room| room.knocks.get_mut(&own.knock)) {
             waiting.owner = None;
-            waiting.expires_at = waiting.dies_at.min(grace);
+            waiting.expires_at = waiting.expires_at.min(grace);
         }
         self.rearm(own.room);
     }
@@ -158,11 +185,11 @@ impl<L: RoomLog> RelayMachine<L> {
             .knocks
             .iter()
             .filter(|(_, waiting)| waiting.expires_at <= now.mono)
-            .map(|(knock, waiting)| (*knock, waiting.owner))
+            .map(|(knock, waiting)| (*knock, waiting.owner.filter(|_| !waiting.is_settled())))
             .collect();
-        for (knock, owner) in due {
-            self.close_knock(room_id, knock);
-            if let Some(owner) = owner {
+        for (knock, unanswered) in due {
+            self.close_knock(now, room_id, knock);
+            if let Some(owner) = unanswered {
                 let fault = RelayFault::connection(RelayFaultCode::NoKnock);
                 self.send(owner, ServerMessage::Error(fault));
             }
@@ -170,12 +197,16 @@ impl<L: RoomLog> RelayMachine<L> {
     }
 
     /// Removes a knock with its mailbox; members who still see it are told.
-    fn close_knock(&mut self, room_id: RoomId, knock: KnockId) {
+    fn close_knock(&mut self, now: Now, room_id: RoomId, knock: KnockId) {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let Some(closed) = room.knocks.remove(&knock) else { return };
         room.reply_bytes = room.reply_bytes.saturating_sub(closed.reply_bytes());
-        if let Some(connection) = closed.owner.and_then(|owner| self.connections.get_mut(&owner)) {
-            connection.own_knock = None;
+        if let Some(owner) = closed.owner {
+            if let Some(connection) = self.connections.get_mut(&owner) {
+                connection.own_knock = None;
+            }
+            let deadline = self.knock_until(now, owner);
+            self.timers.set(Subject::Connection(owner), deadline);
         }
         if !closed.is_settled() {
             self.tell_members(room_id, KnockNews::Closed(knock));
@@ -195,7 +226,20 @@ impl<L: RoomLog> RelayMachine<L> {
         }
     }
 
+    /// Until when a connection has to have knocked; `None` when it has, or may stay without.
+    pub(super) fn knock_until(&self, now: Now, id: ConnectionId) -> Option<Mono> {
+        let connection = self.connections.get(&id)?;
+        let knocks_here = matches!(connection.open?.standing, Standing::Knocker { .. });
+        (knocks_here && connection.own_knock.is_none())
+            .then(|| now.mono.plus(Duration::from_secs(self.limits.knock_within_seconds)))
+    }
+
+    fn knock_grace(&self, now: Now) -> Mono {
+        now.mono.plus(Duration::from_secs(self.limits.knock_grace_seconds))
+    }
+
     fn own(&mut self, id: ConnectionId, own: OwnKnock) {
+        self.timers.set(Subject::Connection(id), None);
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.own_knock = Some(own);
         }

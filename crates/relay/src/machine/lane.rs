@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use incamera_relay_proto::{Blob, ClientRef};
 use incamera_types::Mono;
 
-use super::ConnectionId;
 use super::meter::Meter;
+use super::{ConnectionId, Origin};
 use crate::Rate;
 
-/// Bytes that one connection may have waiting, beside a first append of any size: bounds what a room's members can
-/// make the relay hold.
+/// Bytes that one connection may have waiting, beside a first append of any size.
 const QUEUED_BYTES: usize = 64 * 1024;
 
 /// An append whose turn has come.
@@ -21,66 +20,129 @@ pub(super) struct Turn {
     pub(super) blob: Blob,
 }
 
-/// Appends of one lane. The connection served longest ago goes next, so whoever floods waits behind whoever does
-/// not, and a new connection is no better off than one that was just served.
+/// Whose turn it is first; connections of one share take turns in it. The relay does not know its members, so a
+/// share is what nobody has many of: an address, or the admin key. People behind one address share a turn, which
+/// is short as long as none of them floods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Share {
+    /// The connection has carried an order of the room's admin key: its removals wait for nobody's flood (SEC-05).
+    Admin(ConnectionId),
+    /// All other connections from there.
+    Origin(Origin),
+}
+
+/// How much may wait in a lane.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct QueueLimits {
+    /// Appends of one connection.
+    pub(super) appends: usize,
+    /// Bytes of all connections.
+    pub(super) bytes: usize,
+}
+
+/// Appends of one lane. The share served longest ago goes next, and in it the connection served longest ago, so
+/// whoever floods waits behind whoever does not, over however many connections, and a new connection is no better
+/// off than one that was just served.
 pub(super) struct LaneQueue {
     messages: Meter,
     bytes: Meter,
-    per_connection: usize,
+    limits: QueueLimits,
     turns: u64,
+    shares: BTreeMap<Share, u64>,
     waiting: BTreeMap<ConnectionId, Waiting>,
 }
 
 struct Waiting {
+    share: Share,
     served: u64,
     appends: VecDeque<(ClientRef, Blob)>,
 }
 
 impl Waiting {
+    fn bytes(&self) -> usize {
+        self.appends.iter().map(|(_, blob)| blob.as_bytes().len()).sum()
+    }
+
     fn has_place_for(&self, blob: &Blob, appends: usize) -> bool {
-        let queued: usize = self.appends.iter().map(|(_, queued)| queued.as_bytes().len()).sum();
-        let fits = queued.saturating_add(blob.as_bytes().len()) <= QUEUED_BYTES;
+        let fits = self.bytes().saturating_add(blob.as_bytes().len()) <= QUEUED_BYTES;
         self.appends.len() < appends && (self.appends.is_empty() || fits)
     }
 }
 
 impl LaneQueue {
-    pub(super) fn new(messages: Rate, bytes: Rate, per_connection: usize, now: Mono) -> Self {
+    pub(super) fn new(messages: Rate, bytes: Rate, limits: QueueLimits, now: Mono) -> Self {
         Self {
             messages: Meter::new(messages, now),
             bytes: Meter::new(bytes, now),
-            per_connection,
+            limits,
             turns: 0,
+            shares: BTreeMap::new(),
             waiting: BTreeMap::new(),
         }
     }
 
-    /// Lets a connection take part. Its first turn comes after those who wait already.
-    pub(super) fn admit(&mut self, connection: ConnectionId) {
+    /// Lets a connection take part, or changes its share. Its first turn comes after those who wait already.
+    pub(super) fn admit(&mut self, connection: ConnectionId, share: Share) {
         let served = self.turns;
-        self.waiting.entry(connection).or_insert(Waiting { served, appends: VecDeque::new() });
+        self.shares.entry(share).or_insert(served);
+        let new = Waiting { share, served, appends: VecDeque::new() };
+        let waiting = self.waiting.entry(connection).or_insert(new);
+        let before = core::mem::replace(&mut waiting.share, share);
+        self.forget_if_empty(before);
     }
 
     /// Forgets a connection; the appends that it still waited for.
     pub(super) fn forget(&mut self, connection: ConnectionId) -> Vec<ClientRef> {
-        let waiting = self.waiting.remove(&connection);
-        waiting.map(|w| w.appends.into_iter().map(|(client_ref, _)| client_ref).collect()).unwrap_or_default()
+        let Some(waiting) = self.waiting.remove(&connection) else { return Vec::new() };
+        self.forget_if_empty(waiting.share);
+        waiting.appends.into_iter().map(|(client_ref, _)| client_ref).collect()
     }
 
-    /// Queues an append; gives it back when the connection's share of the queue is full or it takes no part.
+    fn forget_if_empty(&mut self, share: Share) {
+        if !self.waiting.values().any(|waiting| waiting.share == share) {
+            self.shares.remove(&share);
+        }
+    }
+
+    /// Bytes that wait.
+    pub(super) fn queued_bytes(&self) -> usize {
+        self.waiting.values().map(Waiting::bytes).sum()
+    }
+
+    /// Queues an append; gives it back when the connection's part of the queue is full or it takes no part. When
+    /// the lane is full, whoever holds most of it loses what it queued last: those appends are returned.
     pub(super) fn push(
         &mut self,
         connection: ConnectionId,
         client_ref: ClientRef,
         blob: Blob,
-    ) -> Result<(), Blob> {
+    ) -> Result<Vec<(ConnectionId, ClientRef)>, Blob> {
         match self.waiting.get_mut(&connection) {
-            Some(waiting) if waiting.has_place_for(&blob, self.per_connection) => {
+            Some(waiting) if waiting.has_place_for(&blob, self.limits.appends) => {
                 waiting.appends.push_back((client_ref, blob));
-                Ok(())
+                Ok(self.drop_excess())
             }
             _ => Err(blob),
         }
+    }
+
+    fn drop_excess(&mut self) -> Vec<(ConnectionId, ClientRef)> {
+        let mut dropped = Vec::new();
+        while self.queued_bytes() > self.limits.bytes {
+            let mut held: BTreeMap<Share, usize> = BTreeMap::new();
+            for waiting in self.waiting.values() {
+                let share = held.entry(waiting.share).or_default();
+                *share = share.saturating_add(waiting.bytes());
+            }
+            let largest = held.into_iter().max_by_key(|(_, bytes)| *bytes).map(|(share, _)| share);
+            let of_largest = self.waiting.iter_mut().filter(|(_, waiting)| Some(waiting.share) == largest);
+            let Some((connection, waiting)) = of_largest.max_by_key(|(_, waiting)| waiting.bytes()) else {
+                break;
+            };
+            let Some((client_ref, _)) = waiting.appends.pop_back() else { break };
+            dropped.push((*connection, client_ref));
+        }
+        dropped
     }
 
     /// The next append, when the lane's rate allows one now.
@@ -88,14 +150,15 @@ impl LaneQueue {
         if !self.messages.is_ready(now) || !self.bytes.is_ready(now) {
             return None;
         }
-        let (connection, waiting) = self
-            .waiting
-            .iter_mut()
-            .filter(|(_, waiting)| !waiting.appends.is_empty())
-            .min_by_key(|(connection, waiting)| (waiting.served, **connection))?;
+        let shares = &self.shares;
+        let (connection, waiting) =
+            self.waiting.iter_mut().filter(|(_, waiting)| !waiting.appends.is_empty()).min_by_key(
+                |(connection, waiting)| (shares.get(&waiting.share).copied(), waiting.served, **connection),
+            )?;
         let (client_ref, blob) = waiting.appends.pop_front()?;
         self.turns = self.turns.saturating_add(1);
         waiting.served = self.turns;
+        self.shares.insert(waiting.share, self.turns);
         self.messages.take(now, 1);
         self.bytes.take(now, blob.as_bytes().len());
         Some(Turn { connection: *connection, client_ref, blob })
@@ -115,16 +178,22 @@ mod tests {
 
     const FLOODER: ConnectionId = ConnectionId(1);
     const HONEST: ConnectionId = ConnectionId(2);
+    const LIMITS: QueueLimits = QueueLimits { appends: 8, bytes: 1 << 20 };
 
     fn lane(per_second: u32, burst: u32) -> LaneQueue {
         let mut lane = LaneQueue::new(
             Rate { per_second, burst },
             Rate { per_second: 1 << 20, burst: 1 << 20 },
-            8,
+            LIMITS,
             Mono::from_micros(0),
         );
-        lane.admit(FLOODER);
+        lane.admit(FLOODER, home(FLOODER));
         lane
+    }
+
+    /// Everybody at an address of their own.
+    fn home(connection: ConnectionId) -> Share {
+        Share::Origin(Origin(connection.0))
     }
 
     fn push(lane: &mut LaneQueue, connection: ConnectionId, n: u32) -> bool {
@@ -134,7 +203,7 @@ mod tests {
     #[test]
     fn a_connection_that_floods_waits_behind_one_that_does_not() {
         let mut lane = lane(10, 1);
-        lane.admit(HONEST);
+        lane.admit(HONEST, home(HONEST));
         let mut now = Mono::from_micros(0);
         while push(&mut lane, FLOODER, 0) {}
         assert_eq!(lane.pop(now).unwrap().connection, FLOODER);
@@ -146,12 +215,63 @@ mod tests {
     }
 
     #[test]
+    fn connections_of_one_address_share_its_turns() {
+        let mut lane = lane(10, 1);
+        lane.admit(HONEST, home(HONEST));
+        for n in 100..355 {
+            lane.admit(ConnectionId(n), home(FLOODER));
+            assert!(push(&mut lane, ConnectionId(n), 0));
+        }
+        assert!(push(&mut lane, HONEST, 0) && push(&mut lane, HONEST, 1));
+        let mut now = Mono::from_micros(0);
+        let mut order = Vec::new();
+        for _ in 0..5 {
+            order.push(lane.pop(now).unwrap().connection);
+            now = lane.next_at().unwrap();
+        }
+        assert_eq!(order.iter().filter(|connection| **connection == HONEST).count(), 2, "{order:?}");
+    }
+
+    #[test]
+    fn sec_05_whoever_holds_the_admin_key_waits_for_no_flood_from_its_own_address() {
+        let mut lane = lane(10, 1);
+        let office = home(FLOODER);
+        for n in 100..355 {
+            lane.admit(ConnectionId(n), office);
+            assert!(push(&mut lane, ConnectionId(n), 0));
+        }
+        lane.admit(HONEST, office);
+        lane.admit(HONEST, Share::Admin(HONEST));
+        assert!(push(&mut lane, HONEST, 0));
+        let now = Mono::from_micros(0);
+        let first = lane.pop(now).unwrap().connection;
+        let second = lane.pop(lane.next_at().unwrap()).unwrap().connection;
+        assert!([first, second].contains(&HONEST));
+    }
+
+    #[test]
+    fn a_full_lane_takes_from_whoever_holds_most() {
+        let mut lane = lane(10, 1);
+        let large = || Blob::pad(&[0; 200_000]).unwrap();
+        lane.admit(HONEST, home(HONEST));
+        assert_eq!(lane.push(HONEST, ClientRef(7), large()), Ok(vec![]));
+        let mut dropped = Vec::new();
+        for n in 100..200 {
+            lane.admit(ConnectionId(n), home(FLOODER));
+            dropped.extend(lane.push(ConnectionId(n), ClientRef(0), large()).unwrap());
+            assert!(lane.queued_bytes() <= LIMITS.bytes);
+        }
+        assert_eq!(dropped.len(), 96, "five of about 200 kB fit");
+        assert!(dropped.iter().all(|(connection, _)| *connection != HONEST));
+    }
+
+    #[test]
     fn a_new_connection_does_not_jump_the_queue() {
         let mut lane = lane(10, 1);
         assert!(push(&mut lane, FLOODER, 0) && push(&mut lane, FLOODER, 1));
         assert!(lane.pop(Mono::from_micros(0)).is_some());
-        lane.admit(HONEST);
-        lane.admit(ConnectionId(3));
+        lane.admit(HONEST, home(HONEST));
+        lane.admit(ConnectionId(3), home(ConnectionId(3)));
         assert!(push(&mut lane, HONEST, 0) && push(&mut lane, ConnectionId(3), 0));
         let order: Vec<_> = (1..=3)
             .filter_map(|s| lane.pop(Mono::from_micros(s * 1_000_000)))
@@ -165,10 +285,10 @@ mod tests {
         let mut lane = LaneQueue::new(
             Rate { per_second: 1_000, burst: 1_000 },
             Rate { per_second: 1_024, burst: 512 },
-            8,
+            LIMITS,
             Mono::from_micros(0),
         );
-        lane.admit(FLOODER);
+        lane.admit(FLOODER, home(FLOODER));
         assert!(push(&mut lane, FLOODER, 0) && push(&mut lane, FLOODER, 1));
         let now = Mono::from_micros(0);
         assert!(lane.pop(now).is_some());

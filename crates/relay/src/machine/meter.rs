@@ -41,6 +41,12 @@ impl Meter {
         self.level >= MICRO
     }
 
+    /// Whether nothing was taken for so long that the meter is as good as new.
+    pub(crate) fn is_full(&mut self, now: Mono) -> bool {
+        self.refill(now);
+        self.level >= self.burst
+    }
+
     /// When at least one token is there.
     pub(crate) fn ready_at(&self) -> Mono {
         let missing = MICRO.saturating_sub(self.level).max(0);

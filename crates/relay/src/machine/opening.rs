@@ -8,10 +8,12 @@ use incamera_relay_proto::{
 };
 use incamera_types::{Entropy, Mono, Now, PROTOCOL_VERSION, RoomId};
 
-use super::connection::{KnockNews, OpenRoom, Standing};
+use super::connection::{Connection, KnockNews, OpenRoom, Standing};
+use super::lane::Share;
 use super::room::{Maker, Presence, Room};
 use super::timers::Subject;
-use super::{ConnectionId, PendingAppend, Refusal, RelayMachine, sha256};
+use super::{ConnectionId, PendingAppend, Refusal, RelayMachine};
+use crate::digest::sha256;
 use crate::{AppendId, CreateRule, RoomLog};
 
 impl<L: RoomLog> RelayMachine<L> {
@@ -45,6 +47,9 @@ impl<L: RoomLog> RelayMachine<L> {
             return Err(RelayFaultCode::BadCard.into());
         }
         self.log.subscribe(room);
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.admin_key = Some(create.admin_key);
+        }
         let new = Room::new(&self.limits, now.mono, entropy, maker, create, card.counter);
         self.rooms.insert(room, new);
         self.enter_room(now, id, client_ref, room, Standing::Member, Seq::FIRST);
@@ -94,7 +99,10 @@ impl<L: RoomLog> RelayMachine<L> {
             Standing::Knocker { .. } => (Presence::Knocker, self.limits.knockers_per_room),
             Standing::Member | Standing::Retired { .. } => (Presence::Member, self.limits.members_per_room),
         };
-        if room.count(presence, id) >= limit {
+        let origin = self.connection(id)?.origin;
+        let is_crowded = presence == Presence::Knocker
+            && room.count_from(presence, origin, id) >= self.limits.knockers_per_address;
+        if is_crowded || room.count(presence, id) >= limit {
             return Err(RelayFaultCode::RoomFull.into());
         }
         self.enter_room(now, id, client_ref, room_id, standing, from);
@@ -116,7 +124,7 @@ impl<L: RoomLog> RelayMachine<L> {
         }
         if standing == Standing::Member {
             // A member needs its own knock no longer: the Welcome has arrived.
-            let _ = self.withdraw_knock(id);
+            let _ = self.withdraw_knock(now, id);
         }
         let extent = self.log.extent(room_id);
         let (Some(room), Some(connection)) = (self.rooms.get_mut(&room_id), self.connections.get_mut(&id))
@@ -127,9 +135,13 @@ impl<L: RoomLog> RelayMachine<L> {
             Standing::Knocker { .. } => Presence::Knocker,
             Standing::Member | Standing::Retired { .. } => Presence::Member,
         };
-        room.enter(id, presence);
+        room.enter(id, presence, connection.origin);
         let dropped = match standing {
-            Standing::Member => Vec::new(),
+            Standing::Member => {
+                room.let_append(id, share_of(room, id, connection));
+                room.keep_tickets_of(id);
+                Vec::new()
+            }
             Standing::Knocker { .. } | Standing::Retired { .. } => room.stop_appending(id),
         };
         connection.open = Some(OpenRoom {
@@ -155,7 +167,11 @@ impl<L: RoomLog> RelayMachine<L> {
             admin_counter: room.admin_counter,
             read_only_until,
         };
-        let deadline = read_only_until.is_some().then(|| self.retired_until(now));
+        let deadline = match standing {
+            Standing::Member => None,
+            Standing::Retired { .. } => Some(self.retired_until(now)),
+            Standing::Knocker { .. } => self.knock_until(now, id),
+        };
         self.timers.set(Subject::Connection(id), deadline);
         self.send(id, ServerMessage::Opened(opened));
         self.refuse_appends(id, dropped);
@@ -206,15 +222,27 @@ impl<L: RoomLog> RelayMachine<L> {
         blob: Blob,
     ) -> Result<(), Refusal> {
         let room_id = self.member_room(id)?;
+        let has_memory = self.has_memory_for(room_id, blob.as_bytes().len());
         let room = self.rooms.get_mut(&room_id).ok_or(RelayFaultCode::NoRoom)?;
         let queue = room.lane(lane);
-        if queue.push(id, client_ref, blob).is_err() {
-            let wait = queue.next_at().map_or(0, |at| at.since(now.mono).as_millis());
-            let detail = u64::try_from(wait).unwrap_or(u64::MAX).max(1);
-            return Err(Refusal { code: RelayFaultCode::Busy, detail });
+        let queued = if has_memory { queue.push(id, client_ref, blob) } else { Err(blob) };
+        let wait = queue.next_at().map_or(0, |at| at.since(now.mono).as_millis());
+        let busy =
+            Refusal { code: RelayFaultCode::Busy, detail: u64::try_from(wait).unwrap_or(u64::MAX).max(1) };
+        for (dropped, client_ref) in queued.map_err(|_| busy)? {
+            let fault = RelayFault::reply(client_ref, busy.code).with_detail(busy.detail);
+            self.send(dropped, ServerMessage::Error(fault));
         }
         self.serve_lanes(now, room_id);
         Ok(())
+    }
+
+    /// Whether a room may hold so much more: always up to its even share of what the relay holds in all.
+    pub(super) fn has_memory_for(&self, room: RoomId, bytes: usize) -> bool {
+        let held = self.rooms.get(&room).map_or(0, Room::held_bytes).saturating_add(bytes);
+        let share = self.limits.held_bytes.checked_div(self.rooms.len()).unwrap_or(0);
+        let in_all = || self.rooms.values().map(Room::held_bytes).fold(bytes, usize::saturating_add);
+        held <= share || in_all() <= self.limits.held_bytes
     }
 
     /// Appends what has its turn: commits first, so that chat and heartbeats cannot starve them.
@@ -259,6 +287,15 @@ impl<L: RoomLog> RelayMachine<L> {
             OpenRoom { standing: Standing::Retired { .. }, .. } => Err(RelayFaultCode::Denied.into()),
             OpenRoom { standing: Standing::Knocker { .. }, .. } => Err(RelayFaultCode::NotAllowed.into()),
         }
+    }
+}
+
+/// With whom a connection takes turns.
+pub(super) fn share_of(room: &Room, id: ConnectionId, connection: &Connection) -> Share {
+    if connection.admin_key == Some(room.admin_key) {
+        Share::Admin(id)
+    } else {
+        Share::Origin(connection.origin)
     }
 }
 

@@ -6,9 +6,10 @@ use incamera_relay_proto::{
 use incamera_types::{Now, RoomId};
 
 use super::connection::Standing;
+use super::opening::share_of;
 use super::room::Room;
 use super::timers::Subject;
-use super::{ConnectionId, Refusal, RelayMachine, RelayOutput};
+use super::{ConnectionId, Refusal, RelayMachine};
 use crate::RoomLog;
 
 impl<L: RoomLog> RelayMachine<L> {
@@ -42,13 +43,28 @@ impl<L: RoomLog> RelayMachine<L> {
                 return Ok(());
             }
         }
+        self.note_admin(room_id, id);
         self.send(id, ServerMessage::OrderDone { in_reply_to: client_ref, counter: order.counter });
         Ok(())
     }
 
-    /// SEC-05: whoever does not know the new capability is out of the relay, and out of the SFU by its ticket.
+    /// Gives the connection that carried an order turns of its own.
+    fn note_admin(&mut self, room_id: RoomId, id: ConnectionId) {
+        let (Some(room), Some(connection)) = (self.rooms.get_mut(&room_id), self.connections.get_mut(&id))
+        else {
+            return;
+        };
+        connection.admin_key = Some(room.admin_key);
+        if connection.open.is_some_and(|open| open.standing == Standing::Member) {
+            room.let_append(id, share_of(room, id, connection));
+        }
+    }
+
+    /// SEC-05: whoever does not show the new capability in time is out of the relay, and its tickets with it. The
+    /// tickets that the order names go at once.
     fn rotate(&mut self, now: Now, room_id: RoomId, rotation: &Rotation) {
         let last = self.log.extent(room_id).head;
+        let retired_until = self.retired_until(now);
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         room.retire_capability(rotation.member, last);
         if let Some(knock) = rotation.knock {
@@ -58,15 +74,12 @@ impl<L: RoomLog> RelayMachine<L> {
         if let Some(admin_key) = rotation.admin_key {
             room.admin_key = admin_key;
         }
-        for identity in &rotation.revoked_tickets {
-            room.tickets.remove(identity);
-            self.outputs.push_back(RelayOutput::Revoke { room: room.sfu_room, identity: *identity });
-        }
+        room.retire_tickets(retired_until);
         let members = room.members();
         for member in members {
             self.retire(now, room_id, member, last);
         }
-        self.drop_grants(&rotation.revoked_tickets);
+        self.revoke_tickets(room_id, &rotation.revoked_tickets);
         self.rearm(room_id);
     }
 

@@ -10,7 +10,8 @@ use incamera_relay_proto::{
 use incamera_types::{Entropy, Mono};
 
 use super::knocks::Knock;
-use super::lane::LaneQueue;
+use super::lane::{LaneQueue, QueueLimits, Share};
+use super::meter::Meter;
 use super::tickets::IssuedTicket;
 use super::{ConnectionId, Origin, SfuRoom, random};
 use crate::{Rate, RelayLimits};
@@ -39,13 +40,15 @@ pub(super) struct Room {
     pub(super) card: Vec<u8>,
     pub(super) card_counter: u64,
     pub(super) knocks: BTreeMap<KnockId, Knock>,
+    /// How fast each address may still knock; one that is not here may knock as fast as a new one.
+    knock_meters: BTreeMap<Origin, Meter>,
     pub(super) reply_bytes: usize,
     pub(super) tickets: BTreeMap<TicketIdentity, IssuedTicket>,
     pub(super) sfu_room: SfuRoom,
     pub(super) janus: JanusRoom,
     commits: LaneQueue,
     application: LaneQueue,
-    present: BTreeMap<ConnectionId, Presence>,
+    present: BTreeMap<ConnectionId, (Presence, Origin)>,
     ends_at: Mono,
     idle: Duration,
     empty_since: Option<Mono>,
@@ -68,6 +71,7 @@ impl Room {
         card_counter: u64,
     ) -> Self {
         let unlimited = Rate { per_second: u32::MAX, burst: u32::MAX };
+        let queue = |appends| QueueLimits { appends, bytes: limits.queued_bytes_per_lane };
         let pin: String = random::<16>(entropy).iter().map(|byte| format!("{byte:02x}")).collect();
         Self {
             maker,
@@ -81,6 +85,7 @@ impl Room {
             card: create.card,
             card_counter,
             knocks: BTreeMap::new(),
+            knock_meters: BTreeMap::new(),
             reply_bytes: 0,
             tickets: BTreeMap::new(),
             sfu_room: SfuRoom(random(entropy)),
@@ -89,8 +94,13 @@ impl Room {
                 number: u64::from_be_bytes(random(entropy)) >> 11,
                 pin: TextSecret::new(pin),
             },
-            commits: LaneQueue::new(limits.room_commits, unlimited, limits.queued_commits, now),
-            application: LaneQueue::new(limits.room_messages, limits.room_bytes, limits.queued_messages, now),
+            commits: LaneQueue::new(limits.room_commits, unlimited, queue(limits.queued_commits), now),
+            application: LaneQueue::new(
+                limits.room_messages,
+                limits.room_bytes,
+                queue(limits.queued_messages),
+                now,
+            ),
             present: BTreeMap::new(),
             ends_at: now.plus(Duration::from_secs(limits.room_seconds)),
             idle: Duration::from_secs(limits.room_idle_seconds),
@@ -106,13 +116,15 @@ impl Room {
     }
 
     /// Lets a connection in, or changes in which capacity it is there.
-    pub(super) fn enter(&mut self, connection: ConnectionId, presence: Presence) {
+    pub(super) fn enter(&mut self, connection: ConnectionId, presence: Presence, origin: Origin) {
         self.empty_since = None;
-        self.present.insert(connection, presence);
-        if presence == Presence::Member {
-            self.commits.admit(connection);
-            self.application.admit(connection);
-        }
+        self.present.insert(connection, (presence, origin));
+    }
+
+    /// Lets a connection append, in turn with the others of its share.
+    pub(super) fn let_append(&mut self, connection: ConnectionId, share: Share) {
+        self.commits.admit(connection, share);
+        self.application.admit(connection, share);
     }
 
     pub(super) fn leave(&mut self, now: Mono, connection: ConnectionId) {
@@ -132,7 +144,12 @@ impl Room {
 
     /// How many others than `except` are there in this capacity.
     pub(super) fn count(&self, presence: Presence, except: ConnectionId) -> usize {
-        self.present.iter().filter(|(id, there)| **there == presence && **id != except).count()
+        self.present.iter().filter(|(id, (there, _))| *there == presence && **id != except).count()
+    }
+
+    /// How many others than `except` are there in this capacity from one address.
+    pub(super) fn count_from(&self, presence: Presence, origin: Origin, except: ConnectionId) -> usize {
+        self.present.iter().filter(|(id, there)| **there == (presence, origin) && **id != except).count()
     }
 
     pub(super) fn connections(&self) -> Vec<ConnectionId> {
@@ -140,8 +157,26 @@ impl Room {
     }
 
     pub(super) fn members(&self) -> Vec<ConnectionId> {
-        let members = self.present.iter().filter(|(_, there)| **there == Presence::Member);
+        let members = self.present.iter().filter(|(_, (there, _))| *there == Presence::Member);
         members.map(|(id, _)| *id).collect()
+    }
+
+    /// Counts a knock from an address; when it knocks too fast, from when on it may knock again.
+    pub(super) fn meter_knock(&mut self, rate: Rate, origin: Origin, now: Mono) -> Result<(), Mono> {
+        self.knock_meters.retain(|_, meter| !meter.is_full(now));
+        let meter = self.knock_meters.entry(origin).or_insert_with(|| Meter::new(rate, now));
+        if !meter.is_ready(now) {
+            return Err(meter.ready_at());
+        }
+        meter.take(now, 1);
+        Ok(())
+    }
+
+    /// Bytes of clients that the room holds besides its log.
+    pub(super) fn held_bytes(&self) -> usize {
+        let knocks = self.knocks.values().map(|knock| knock.blob.as_bytes().len());
+        let queued = self.commits.queued_bytes().saturating_add(self.application.queued_bytes());
+        knocks.fold(queued.saturating_add(self.reply_bytes), usize::saturating_add)
     }
 
     /// Makes the current member capability one that only reads up to `last`.
@@ -164,7 +199,8 @@ impl Room {
     /// When something is to be done for the room next.
     pub(super) fn next_deadline(&self) -> Mono {
         let knocks = self.knocks.values().map(|knock| knock.expires_at).min();
-        [self.empty_until(), self.commits.next_at(), self.application.next_at(), knocks]
+        let tickets = self.tickets.values().map(|ticket| ticket.expires_at).min();
+        [self.empty_until(), self.commits.next_at(), self.application.next_at(), knocks, tickets]
             .into_iter()
             .flatten()
             .fold(self.ends_at, Mono::min)

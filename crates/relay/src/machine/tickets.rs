@@ -5,14 +5,37 @@ use incamera_relay_proto::{
 };
 use incamera_types::{Entropy, Mono, Now, RoomId};
 
-use super::{ConnectionId, GrantId, Refusal, RelayMachine, RelayOutput, SfuAccess, SfuGrant, random, sha256};
+use super::room::Room;
+use super::{ConnectionId, GrantId, Refusal, RelayMachine, RelayOutput, SfuAccess, SfuGrant, random};
 use crate::RoomLog;
+use crate::digest::sha256;
 
 /// A ticket that was given out, or is about to be.
 pub(super) struct IssuedTicket {
     /// SHA-256 of what renews it.
     renewal: [u8; 32],
-    expires_at: Mono,
+    /// The connection that took or renewed it last: whoever has the ticket must have this one's right to it.
+    holder: ConnectionId,
+    dies_at: Mono,
+    /// When it is revoked: earlier than `dies_at` while its holder has not shown a changed capability.
+    pub(super) expires_at: Mono,
+}
+
+impl Room {
+    /// After a rotation: tickets whose holders do not show the new capability by `until` go (SEC-05). Another
+    /// rotation gives nobody more time.
+    pub(super) fn retire_tickets(&mut self, until: Mono) {
+        for ticket in self.tickets.values_mut() {
+            ticket.expires_at = ticket.expires_at.min(until);
+        }
+    }
+
+    /// The holder has shown the current capability.
+    pub(super) fn keep_tickets_of(&mut self, holder: ConnectionId) {
+        for ticket in self.tickets.values_mut().filter(|ticket| ticket.holder == holder) {
+            ticket.expires_at = ticket.dies_at;
+        }
+    }
 }
 
 /// A ticket that waits for the SFU.
@@ -43,12 +66,14 @@ impl<L: RoomLog> RelayMachine<L> {
                 self.check_renewal(now, room_id, identity, &renewal)?;
                 (identity, renewal)
             }
-            None => self.new_identity(now, entropy, id, room_id)?,
+            None => self.new_identity(entropy, id, room_id)?,
         };
         let valid_for = self.limits.ticket_life();
         let grant = GrantId(self.number());
         let room = self.rooms.get_mut(&room_id).ok_or(RelayFaultCode::NoRoom)?;
-        let issued = IssuedTicket { renewal: sha256(renewal.expose()), expires_at: now.mono.plus(valid_for) };
+        let dies_at = now.mono.plus(valid_for);
+        let issued =
+            IssuedTicket { renewal: sha256(renewal.expose()), holder: id, dies_at, expires_at: dies_at };
         room.tickets.insert(identity, issued);
         let valid_until_unix_ms = now.plus(valid_for).unix_ms;
         self.outputs.push_back(RelayOutput::Grant(SfuGrant {
@@ -68,6 +93,7 @@ impl<L: RoomLog> RelayMachine<L> {
             valid_until_unix_ms,
         };
         self.grants.insert(grant, pending);
+        self.rearm(room_id);
         Ok(())
     }
 
@@ -86,13 +112,11 @@ impl<L: RoomLog> RelayMachine<L> {
 
     fn new_identity(
         &mut self,
-        now: Now,
         entropy: &mut dyn Entropy,
         id: ConnectionId,
         room_id: RoomId,
     ) -> Result<(TicketIdentity, ResumeSecret), Refusal> {
-        let room = self.rooms.get_mut(&room_id).ok_or(RelayFaultCode::NoRoom)?;
-        room.tickets.retain(|_, issued| issued.expires_at > now.mono);
+        let room = self.rooms.get(&room_id).ok_or(RelayFaultCode::NoRoom)?;
         let connection = self.connections.get_mut(&id).ok_or(RelayFaultCode::OutOfTurn)?;
         if room.tickets.len() >= self.limits.tickets_per_room
             || connection.tickets >= self.limits.tickets_per_connection
@@ -119,8 +143,21 @@ impl<L: RoomLog> RelayMachine<L> {
         self.send(pending.connection, message);
     }
 
-    /// Forgets tickets that are on their way to someone whose identity was revoked.
-    pub(super) fn drop_grants(&mut self, revoked: &[TicketIdentity]) {
+    /// Revokes the tickets that nobody has renewed, or shown the right to, in time.
+    pub(super) fn expire_tickets(&mut self, now: Now, room_id: RoomId) {
+        let Some(room) = self.rooms.get(&room_id) else { return };
+        let due = room.tickets.iter().filter(|(_, ticket)| ticket.expires_at <= now.mono);
+        let due: Vec<_> = due.map(|(identity, _)| *identity).collect();
+        self.revoke_tickets(room_id, &due);
+    }
+
+    /// Takes tickets back: from the SFU, and from whoever waits for one.
+    pub(super) fn revoke_tickets(&mut self, room_id: RoomId, revoked: &[TicketIdentity]) {
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        for identity in revoked {
+            room.tickets.remove(identity);
+            self.outputs.push_back(RelayOutput::Revoke { room: room.sfu_room, identity: *identity });
+        }
         self.grants.retain(|_, pending| !revoked.contains(&pending.identity));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use incamera_relay::{ConnectionId, CreateRule, RelayLimits};
+use incamera_relay::{ConnectionId, CreateRule, Origin, Rate, RelayInput, RelayLimits};
 use incamera_relay_proto::{
     Access, AdminAction, KnockId, RelayFaultCode, Request, ResumeSecret, Rotation, ServerMessage, Standing,
 };
@@ -182,4 +182,99 @@ fn a_replaced_link_lets_nobody_knock_any_more() {
     assert_eq!(world.refusal(late, open), RelayFaultCode::Denied);
     world.open(late, Access::Knock, capability(50));
     knock_as(&mut world, late, 2);
+}
+
+#[test]
+fn sec_15_one_address_closes_the_lobby_to_nobody_else() {
+    let limits = RelayLimits { knocks_per_address: 2, knockers_per_address: 3, ..RelayLimits::default() };
+    let mut world = World::with(limits, CreateRule::Anyone);
+    world.host();
+    world.origin = Origin(66);
+    let knockers: Vec<_> = (0..3).map(|_| world.knocker()).collect();
+    let crowd = world.connect();
+    let open = World::open_request(Access::Knock, knock_capability(), 1);
+    assert_eq!(world.refusal(crowd, open), RelayFaultCode::RoomFull);
+    knock_as(&mut world, knockers[0], 1);
+    knock_as(&mut world, knockers[1], 2);
+    let third = Request::Knock { blob: blob("third"), resume: resume(3) };
+    assert_eq!(world.refusal(knockers[2], third), RelayFaultCode::LobbyFull);
+    world.origin = Origin(2);
+    let other = world.knocker();
+    knock_as(&mut world, other, 4);
+}
+
+#[test]
+fn sec_15_knocking_and_withdrawing_again_and_again_is_slowed_down() {
+    let limits = RelayLimits { address_knocks: Rate { per_second: 1, burst: 3 }, ..RelayLimits::default() };
+    let mut world = World::with(limits, CreateRule::Anyone);
+    let (host, _) = world.host();
+    let flooder = world.knocker();
+    for n in 0..3 {
+        knock_as(&mut world, flooder, n);
+        world.ask(flooder, Request::WithdrawKnock);
+    }
+    let more = Request::Knock { blob: blob("knock"), resume: resume(9) };
+    assert_eq!(world.refusal(flooder, more), RelayFaultCode::TooFast);
+    world.origin = Origin(2);
+    let other = world.knocker();
+    let knock = knock_as(&mut world, other, 10);
+    assert_eq!(world.read(host), [ServerMessage::Knocked { knock, blob: blob("knock") }]);
+    world.pass(Duration::from_secs(1));
+    knock_as(&mut world, flooder, 11);
+}
+
+#[test]
+fn a_denied_knocker_that_stays_keeps_its_place_for_a_minute_only() {
+    let limits = RelayLimits { knocks_per_room: 1, ..RelayLimits::default() };
+    let mut world = World::with(limits, CreateRule::Anyone);
+    let (host, _) = world.host();
+    let (denied, next) = (world.knocker(), world.knocker());
+    let knock = knock_as(&mut world, denied, 1);
+    reply(&mut world, host, knock, Standing::Final, "no");
+    world.pass(Duration::from_secs(59));
+    let full = Request::Knock { blob: blob("knock"), resume: resume(2) };
+    assert_eq!(world.refusal(next, full), RelayFaultCode::LobbyFull);
+    assert_eq!(replies(&world.read(denied)), [(1, "no".into())]);
+    world.pass(Duration::from_secs(2));
+    let late = world.knocker();
+    knock_as(&mut world, late, 3);
+}
+
+#[test]
+fn a_knocker_that_was_answered_may_knock_anew_on_its_connection() {
+    let mut world = World::new();
+    let (host, _) = world.host();
+    let knocker = world.knocker();
+    let stale = knock_as(&mut world, knocker, 1);
+    reply(&mut world, host, stale, Standing::Final, "stale");
+    world.read(knocker);
+    let again = knock_as(&mut world, knocker, 2);
+    reply(&mut world, host, again, Standing::Final, "welcome");
+    assert_eq!(replies(&world.read(knocker)), [(1, "welcome".into())]);
+}
+
+#[test]
+fn whoever_may_knock_and_does_not_is_sent_away() {
+    let mut world = World::new();
+    world.host();
+    let silent = world.knocker();
+    let waiting = world.knocker();
+    knock_as(&mut world, waiting, 1);
+    world.pass(Duration::from_secs(61));
+    assert!(world.is_closed(silent));
+    assert!(!world.is_closed(waiting));
+    world.ask(waiting, Request::WithdrawKnock);
+    world.pass(Duration::from_secs(61));
+    assert!(world.is_closed(waiting));
+}
+
+#[test]
+fn pings_are_paid_for_like_messages() {
+    let mut world = World::new();
+    let connection = world.connect();
+    assert!(world.relay.read_again_at(connection) <= world.now.mono);
+    for _ in 0..300 {
+        world.input(RelayInput::Pinged { connection, wire_bytes: 125 });
+    }
+    assert!(world.relay.read_again_at(connection) > world.now.mono);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use incamera_relay::{CreateRule, Rate, RelayLimits, Transmit};
+use incamera_relay::{CreateRule, Origin, Rate, RelayLimits, Transmit};
 use incamera_relay_proto::{Access, Lane, RelayFaultCode, Request, Seq, ServerMessage};
 
 use crate::world::*;
@@ -150,4 +150,68 @@ fn a_connection_is_woken_once_until_it_has_read_everything() {
     while world.relay.poll_message(member) != Transmit::Idle {}
     world.append(host, Lane::Commit, "more");
     assert_eq!(world.outputs.iter().filter(|output| **output == woken).count(), 2);
+}
+
+#[test]
+fn sec_05_a_member_with_many_connections_delays_a_removal_by_a_turn() {
+    for flooding_from in [Origin(66), Origin(1)] {
+        let mut world = World::new();
+        let (host, _) = world.host();
+        world.origin = flooding_from;
+        let flooders: Vec<_> = (0..255).map(|_| world.member()).collect();
+        for flooder in flooders.iter().chain(&flooders) {
+            world.append(*flooder, Lane::Commit, "junk");
+        }
+        for removal in ["first", "second"] {
+            world.read(host);
+            world.append(host, Lane::Commit, removal);
+            world.pass(Duration::from_secs(1));
+            assert!(World::entries(&world.read(host)).contains(&removal.to_owned()), "{flooding_from:?}");
+        }
+    }
+}
+
+#[test]
+fn sec_15_appends_that_wait_cost_bounded_memory_and_honest_ones_keep_their_place() {
+    let limits = RelayLimits {
+        queued_bytes_per_lane: 1 << 20,
+        room_commits: Rate { per_second: 1, burst: 1 },
+        ..RelayLimits::default()
+    };
+    let mut world = World::with(limits, CreateRule::Anyone);
+    let (host, _) = world.host();
+    world.append(host, Lane::Commit, "takes the one turn there is");
+    let honest = world.append(host, Lane::Commit, "waits");
+    world.origin = Origin(66);
+    let large = incamera_relay_proto::Blob::pad(&[0; 200_000]).unwrap();
+    let mut refused = 0;
+    for _ in 0..50 {
+        let flooder = world.member();
+        world.send(flooder, Request::Append { lane: Lane::Commit, blob: large.clone() });
+        let said = world.read(flooder);
+        let is_busy =
+            |m: &ServerMessage| matches!(m, ServerMessage::Error(f) if f.code == RelayFaultCode::Busy);
+        refused += said.iter().filter(|message| is_busy(message)).count();
+    }
+    assert!(refused >= 40, "{refused}");
+    world.pass(Duration::from_secs(3));
+    let appended = |m: &ServerMessage| matches!(m, ServerMessage::Appended { in_reply_to, .. } if *in_reply_to == honest);
+    assert!(world.read(host).iter().any(appended));
+}
+
+#[test]
+fn sec_15_a_room_beyond_its_share_of_a_full_relay_is_refused() {
+    let limits = RelayLimits {
+        held_bytes: 300_000,
+        room_commits: Rate { per_second: 1, burst: 1 },
+        ..RelayLimits::default()
+    };
+    let mut world = World::with(limits, CreateRule::Anyone);
+    let (host, _) = world.host();
+    world.append(host, Lane::Commit, "takes the one turn there is");
+    let large = incamera_relay_proto::Blob::pad(&[0; 200_000]).unwrap();
+    let flooder = world.member();
+    world.send(flooder, Request::Append { lane: Lane::Commit, blob: large.clone() });
+    let more = Request::Append { lane: Lane::Commit, blob: large };
+    assert_eq!(world.refusal(host, more), RelayFaultCode::Busy);
 }

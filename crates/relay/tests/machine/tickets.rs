@@ -122,3 +122,60 @@ fn tickets_are_limited_per_connection_and_per_room() {
     world.pass(Duration::from_secs(601));
     ticket(&mut world, member);
 }
+
+fn is_revoked(world: &World, ticket: &Ticket) -> bool {
+    let revokes = |output: &RelayOutput| matches!(output, RelayOutput::Revoke { identity, .. } if *identity == ticket.identity);
+    world.outputs.iter().any(revokes)
+}
+
+#[test]
+fn sec_05_tickets_of_whoever_does_not_show_the_new_capability_are_revoked() {
+    let mut world = World::new();
+    let (host, opened) = world.host();
+    let (removed, gone) = (world.member(), world.member());
+    let own = ticket(&mut world, host);
+    // A modified client announces none of its tickets; the order cannot name them.
+    let hidden: Vec<_> = (0..8).map(|_| ticket(&mut world, removed)).collect();
+    let left_behind = ticket(&mut world, gone);
+    world.disconnect(gone);
+    let order = world.order(opened.incarnation, 1, AdminAction::Rotate(world.rotation(&capability(3))));
+    world.ask(host, Request::Administer(order));
+    world.open(host, Access::Member, capability(3));
+    world.pass(Duration::from_secs(30));
+    let again = world.order(opened.incarnation, 2, AdminAction::Rotate(world.rotation(&capability(4))));
+    world.ask(host, Request::Administer(again));
+    world.open(host, Access::Member, capability(4));
+    world.pass(Duration::from_secs(31));
+    assert!(hidden.iter().all(|hidden| is_revoked(&world, hidden)), "another rotation gives no more time");
+    assert!(is_revoked(&world, &left_behind));
+    world.pass(Duration::from_secs(60));
+    assert!(!is_revoked(&world, &own));
+}
+
+#[test]
+fn a_member_that_reconnected_keeps_its_ticket_by_renewing_it() {
+    let mut world = World::new();
+    let (host, opened) = world.host();
+    let member = world.member();
+    let theirs = ticket(&mut world, member);
+    world.disconnect(member);
+    let order = world.order(opened.incarnation, 1, AdminAction::Rotate(world.rotation(&capability(3))));
+    world.ask(host, Request::Administer(order));
+    let back = world.connect();
+    world.open(back, Access::Member, capability(3));
+    world.send(back, Request::RequestTicket { renew: Some((theirs.identity, theirs.renewal.clone())) });
+    world.grant_all();
+    world.pass(Duration::from_secs(120));
+    assert!(!is_revoked(&world, &theirs));
+}
+
+#[test]
+fn sec_05_a_ticket_that_nobody_renews_ends_at_the_sfu() {
+    let mut world = World::new();
+    let (host, _) = world.host();
+    let own = ticket(&mut world, host);
+    world.pass(Duration::from_secs(599));
+    assert!(!is_revoked(&world, &own));
+    world.pass(Duration::from_secs(2));
+    assert!(is_revoked(&world, &own), "its sessions would outlive every right to them");
+}

@@ -31,6 +31,8 @@ pub(crate) struct World {
     pub(crate) now: Now,
     pub(crate) outputs: Vec<RelayOutput>,
     pub(crate) admin: Ed25519KeyPair,
+    /// Where the next connections come from.
+    pub(crate) origin: Origin,
     entropy: Counting,
     connections: u64,
     refs: u32,
@@ -80,6 +82,7 @@ impl World {
             now: Now { mono: Mono::from_micros(1_000_000), unix_ms: START_UNIX_MS },
             outputs: Vec::new(),
             admin: key_pair(9),
+            origin: Origin(1),
             entropy: Counting(0),
             connections: 0,
             refs: 0,
@@ -106,7 +109,7 @@ impl World {
     pub(crate) fn connect_raw(&mut self) -> ConnectionId {
         self.connections += 1;
         let connection = ConnectionId(self.connections);
-        self.input(RelayInput::Connected { connection, origin: Origin(1) });
+        self.input(RelayInput::Connected { connection, origin: self.origin });
         connection
     }
 
