@@ -110,7 +110,10 @@ impl Credential {
         let [name_len] = take(&mut rest)?;
         let (name, after) = rest.split_at_checked(usize::from(name_len)).ok_or(IdentityError::Malformed)?;
         rest = after;
-        let name = DisplayName::new(str::from_utf8(name).map_err(|_| IdentityError::Name)?)?;
+        let text = str::from_utf8(name).map_err(|_| IdentityError::Name)?;
+        // One name has one encoding: what is signed is what is shown.
+        let name = DisplayName::new(text).ok().filter(|name| name.reveal() == text);
+        let name = name.ok_or(IdentityError::Name)?;
         let claim = match take(&mut rest)? {
             [0] => None,
             [1] => Some(IdentityClaim {
