@@ -13,17 +13,16 @@ use crate::event::KnockNumber;
 use crate::heartbeat::MAX_NONCES;
 use crate::knock::{KNOCK_WINDOW_MS, KnockBody};
 
-/// Most knocks that wait at a time.
-pub const MAX_WAITING_KNOCKS: usize = 128;
+/// Most knocks that wait at a time, besides those of members that come back: as many as a relay keeps for a room.
+pub const MAX_WAITING_KNOCKS: usize = 300;
 
-/// Nonces remembered: more than a lobby takes within the window in which a knock is fresh.
+/// Nonces of knocks that were let into the lobby, remembered while such a knock would still be fresh.
 const MAX_NONCES_SEEN: usize = 8_192;
 
 /// How long an admitter's heartbeats echo a joiner's nonce.
 const ECHO_FOR: core::time::Duration = core::time::Duration::from_secs(30);
 
 /// A knock that was opened and believed.
-#[derive(Debug)]
 pub(crate) struct Knocker {
     pub(crate) number: KnockNumber,
     pub(crate) knock: KnockId,
@@ -97,31 +96,46 @@ impl Lobby {
         self.keys.front()
     }
 
-    /// Notes the nonce of a knock before anything else of it is believed.
+    /// Whether a knock is new. Remembers nothing: who floods with knocks that are not let in costs nobody a place.
     ///
     /// # Errors
-    /// [`Turned`].
-    pub(crate) fn check(&mut self, unix_ms: u64, knock: KnockId, body: &KnockBody) -> Result<(), Turned> {
+    /// [`Turned::Known`], [`Turned::Replayed`].
+    pub(crate) fn check(&self, knock: KnockId, body: &KnockBody) -> Result<(), Turned> {
         if self.waiting.contains_key(&knock) {
             return Err(Turned::Known);
         }
+        match self.nonces.iter().find(|(_, nonce, _)| *nonce == body.nonce) {
+            Some((_, _, first)) if *first != knock => Err(Turned::Replayed),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether there is a place for a knock. A member that comes back has one of its own: nobody can fill the
+    /// lobby before it.
+    ///
+    /// # Errors
+    /// [`Turned::Full`].
+    pub(crate) fn find_place(&mut self, unix_ms: u64, replaces: Option<MemberId>) -> Result<(), Turned> {
         // A knock is fresh for the window on either side of its own time.
         let keep_from = unix_ms.saturating_sub(KNOCK_WINDOW_MS.saturating_mul(2));
         while self.nonces.front().is_some_and(|(at, ..)| *at < keep_from) {
             self.nonces.pop_front();
         }
-        match self.nonces.iter().find(|(_, nonce, _)| *nonce == body.nonce) {
-            Some((_, _, first)) if *first != knock => return Err(Turned::Replayed),
-            Some(_) => {}
-            None if self.nonces.len() >= MAX_NONCES_SEEN => return Err(Turned::Full),
-            None => self.nonces.push_back((unix_ms, body.nonce, knock)),
+        if replaces.is_some() && !self.waiting.values().any(|knocker| knocker.replaces == replaces) {
+            // At most one for each member, and each costs the memory of one that is older than most.
+            if self.nonces.len() >= MAX_NONCES_SEEN {
+                self.nonces.pop_front();
+            }
+            return Ok(());
         }
-        if self.waiting.len() >= MAX_WAITING_KNOCKS { Err(Turned::Full) } else { Ok(()) }
+        let is_full = self.waiting.len() >= MAX_WAITING_KNOCKS || self.nonces.len() >= MAX_NONCES_SEEN;
+        if is_full { Err(Turned::Full) } else { Ok(()) }
     }
 
-    /// Lets a checked knock wait.
+    /// Lets a checked knock wait, and remembers it: it is not let in again under another id.
     pub(crate) fn add(
         &mut self,
+        unix_ms: u64,
         knock: KnockId,
         body: KnockBody,
         (leaf_key, name): (VerifyingKey, Pii<String>),
@@ -129,6 +143,9 @@ impl Lobby {
     ) -> KnockNumber {
         self.next_number = self.next_number.saturating_add(1);
         let number = KnockNumber(self.next_number);
+        if !self.nonces.iter().any(|(_, nonce, _)| *nonce == body.nonce) {
+            self.nonces.push_back((unix_ms, body.nonce, knock));
+        }
         let knocker = Knocker {
             number,
             knock,
@@ -248,9 +265,19 @@ mod tests {
         incamera_identity::SigningKey::from_seed(&[seed; 32]).unwrap().verifying_key()
     }
 
+    fn come(
+        lobby: &mut Lobby,
+        number: u64,
+        nonce: u64,
+        replaces: Option<MemberId>,
+    ) -> Result<KnockNumber, Turned> {
+        lobby.check(id(number), &body(nonce))?;
+        lobby.find_place(1_000_000, replaces)?;
+        Ok(lobby.add(1_000_000, id(number), body(nonce), (leaf(1), Pii::default()), replaces))
+    }
+
     fn knock(lobby: &mut Lobby, number: u64, nonce: u64) -> Result<KnockNumber, Turned> {
-        lobby.check(1_000_000, id(number), &body(nonce))?;
-        Ok(lobby.add(id(number), body(nonce), (leaf(1), Pii::default()), None))
+        come(lobby, number, nonce, None)
     }
 
     #[test]
@@ -270,6 +297,33 @@ mod tests {
         let admitted = (0..100_000).filter(|n| knock(&mut lobby, *n, *n).is_ok()).count();
         assert_eq!(admitted, MAX_WAITING_KNOCKS);
         assert!(lobby.nonces.len() <= MAX_NONCES_SEEN);
+    }
+
+    #[test]
+    fn member_that_comes_back_finds_a_place_in_a_full_lobby_but_only_one() {
+        let mut lobby = Lobby::new(None);
+        for n in 0..2 * u64::try_from(MAX_NONCES_SEEN).unwrap() {
+            let _ = knock(&mut lobby, n, n);
+            lobby.remove(id(n));
+        }
+        for n in 20_000..21_000 {
+            let _ = knock(&mut lobby, n, n);
+        }
+        assert_eq!(knock(&mut lobby, 30_000, 30_000), Err(Turned::Full));
+        let ada = Some(MemberId([1; 16]));
+        assert!(come(&mut lobby, 30_001, 30_001, ada).is_ok());
+        assert_eq!(come(&mut lobby, 30_002, 30_002, ada), Err(Turned::Full));
+        assert!(come(&mut lobby, 30_003, 30_003, Some(MemberId([2; 16]))).is_ok());
+        assert!(lobby.nonces.len() <= MAX_NONCES_SEEN);
+    }
+
+    #[test]
+    fn knock_that_was_not_let_in_is_not_remembered() {
+        let lobby = Lobby::new(None);
+        for n in 0..20_000 {
+            assert_eq!(lobby.check(id(n), &body(n)), Ok(()));
+        }
+        assert!(lobby.nonces.is_empty());
     }
 
     #[test]

@@ -214,6 +214,7 @@ impl MeetingMachine {
         if self.state == MeetingState::Stopped {
             return;
         }
+        self.withdraw_knock();
         self.stop_media(MediaStop::Stopped);
         self.group = None;
         self.door = None;

@@ -46,9 +46,10 @@ impl Tickets {
         self.due = None;
     }
 
-    /// The connection is gone: what was asked for will not be answered.
+    /// The connection is gone, and with it what was asked for. The relay ties a ticket to the connection that
+    /// took it: it is renewed on the next one.
     pub(crate) fn link_lost(&mut self, now: Mono) {
-        if self.asked.take().is_some() {
+        if self.asked.take().is_some() || self.holder.is_some() {
             self.due = Some(now);
         }
     }
@@ -72,13 +73,17 @@ impl Tickets {
         Some(ticket)
     }
 
-    /// The relay refused; tells whether the refusal was ours. The identity is given up: it may be revoked.
+    /// The relay refused; tells whether the refusal was ours. The identity is given up: it may be revoked. Then
+    /// another one is asked for at once.
     pub(crate) fn refused(&mut self, now: Mono, in_reply_to: ClientRef) -> bool {
         if self.asked != Some(in_reply_to) {
             return false;
         }
         self.asked = None;
-        self.holder = None;
+        if self.holder.take().is_some() {
+            self.due = Some(now);
+            return true;
+        }
         let pause = self.pause.map_or(FIRST_PAUSE, |pause| pause.saturating_mul(2).min(MAX_PAUSE));
         self.pause = Some(pause);
         self.due = Some(now.plus(pause));

@@ -134,6 +134,14 @@ impl MeetingMachine {
         }
     }
 
+    /// Whoever goes while it waits takes its knock back: nobody decides about somebody who is gone.
+    pub(super) fn withdraw_knock(&mut self) {
+        let waits = self.door.as_ref().is_some_and(|door| door.stage == Stage::Waiting);
+        if waits && self.session.phase() == Phase::AtTheDoor {
+            self.ask(Purpose::Knock, Request::WithdrawKnock);
+        }
+    }
+
     /// What is overdue at the door.
     pub(super) fn check_door(&mut self, now: Now) {
         let Some(door) = &mut self.door else { return };

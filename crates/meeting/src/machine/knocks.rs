@@ -40,16 +40,12 @@ impl MeetingMachine {
         let Some(body) = self.open_knock(blob) else {
             return self.alarm(now, AlarmCode::KnockRefused, None);
         };
-        match self.lobby.check(now.unix_ms, knock, &body) {
+        match self.lobby.check(knock, &body) {
             Err(Turned::Known) => return,
-            Err(Turned::Replayed) if self.safeguards.checks_knocks() => {
+            Err(_) if self.safeguards.checks_knocks() => {
                 return self.alarm(now, AlarmCode::KnockStale, None);
             }
-            Err(Turned::Full) => {
-                self.alarm(now, AlarmCode::KnockFlood, None);
-                return self.reply(knock, &body, &Reply::Denied(Denial::Full));
-            }
-            Ok(()) | Err(Turned::Replayed) => {}
+            Ok(()) | Err(_) => {}
         }
         if self.safeguards.checks_knocks() && !body.is_fresh(now) {
             // Its clock may be off, or it waited for us to come back: it may knock anew.
@@ -64,8 +60,12 @@ impl MeetingMachine {
         if locked && replaces.is_none() {
             return self.reply(knock, &body, &Reply::Denied(Denial::Locked));
         }
+        if self.lobby.find_place(now.unix_ms, replaces).is_err() {
+            self.alarm(now, AlarmCode::KnockFlood, None);
+            return self.reply(knock, &body, &Reply::Denied(Denial::Full));
+        }
         let name = Pii::new(applicant.credential.name().reveal().to_owned());
-        let number = self.lobby.add(knock, body, (applicant.leaf_key, name.clone()), replaces);
+        let number = self.lobby.add(now.unix_ms, knock, body, (applicant.leaf_key, name.clone()), replaces);
         self.emit(Event::Knocked { knock: number, name });
     }
 

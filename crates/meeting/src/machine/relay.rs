@@ -387,7 +387,7 @@ impl MeetingMachine {
     fn knock_refused(&mut self, now: Now, code: RelayFaultCode) {
         let Some(door) = &mut self.door else { return };
         match code {
-            RelayFaultCode::LobbyFull => {
+            RelayFaultCode::LobbyFull | RelayFaultCode::TooFast => {
                 door.knock_again(now.mono, Pause::Crowded);
                 self.alarm(now, AlarmCode::RelayRefused, None);
             }

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use incamera_meeting::{
-    AlarmCode, Command, CommandError, Event, MediaReport, MeetingState, Presence, RemovalReason, StopReason,
-    Unopened,
+    AlarmCode, Command, CommandError, Event, LobbyMode, MediaReport, MeetingState, Presence, RemovalReason,
+    StopReason, Unopened,
 };
 
 use crate::world::{HOST, World, seconds};
@@ -36,6 +36,18 @@ fn removed_member_is_out_of_the_group_the_relay_and_its_tickets() {
     world.assert_agreement(&[HOST, 2]);
     assert!(world.clients[2].media_flows, "who stays has followed to the new capability");
     world.assert_calm();
+}
+
+#[test]
+fn knocker_that_leaves_takes_its_knock_back() {
+    let mut world = World::new(LobbyMode::Wait);
+    let ada = world.knock("Ada");
+    world.run(seconds(1));
+    assert!(world.first(HOST, |event| matches!(event, Event::Knocked { .. })).is_some());
+    world.command(ada, Command::Leave).unwrap();
+    world.run(seconds(1));
+    assert_eq!(world.stopped(ada), Some(StopReason::Left));
+    assert_eq!(world.relay.withdrawn, [ada], "nobody decides about somebody who is gone");
 }
 
 #[test]

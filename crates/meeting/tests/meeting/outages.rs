@@ -27,6 +27,19 @@ fn relay_down_for_twenty_seconds_stops_no_media_and_removes_nobody() {
 }
 
 #[test]
+fn ticket_is_renewed_on_each_new_connection_for_the_relay_ties_it_to_one() {
+    // SEC-05: what nobody shows a right to is revoked after the next removal.
+    let mut world = World::with(&["Ada"]);
+    world.run(seconds(5));
+    let before = world.clients[1].tickets;
+    world.disconnect(1);
+    world.connect(1);
+    world.run(seconds(5));
+    assert_eq!(world.clients[1].tickets, before + 1);
+    world.assert_calm();
+}
+
+#[test]
 fn relay_down_for_a_minute_stops_media_with_the_reason_and_all_come_back_soon() {
     let mut world = World::with(&["Ada", "Ben"]);
     world.run(seconds(33));

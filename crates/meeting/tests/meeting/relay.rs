@@ -13,6 +13,8 @@ use incamera_relay_proto::{
 pub(crate) struct Relay {
     pub(crate) room: Option<Room>,
     pub(crate) revoked: Vec<TicketIdentity>,
+    /// Who took its knock back.
+    pub(crate) withdrawn: Vec<usize>,
     lives: u64,
     tickets: u8,
     connections: BTreeMap<usize, Connection>,
@@ -101,7 +103,7 @@ impl Relay {
             Request::ResumeKnock { resume, replies_seen } => {
                 self.resume(client, client_ref, &resume, replies_seen);
             }
-            Request::WithdrawKnock => {}
+            Request::WithdrawKnock => self.withdrawn.push(client),
             Request::Reply { knock, standing, blob } => self.reply(knock, standing, blob),
             Request::Append { lane, blob } => self.append(client, client_ref, lane, blob),
             Request::Administer(order) => self.administer(client, client_ref, order),
