@@ -111,6 +111,9 @@ alarm_codes! {
     KeyMissing = "meeting.key.missing",
         "Media of a member cannot be opened.",
         "The program asks for new keys by itself; otherwise ask that person to rejoin.";
+    RepairAsked = "meeting.repair.asked",
+        "A member says that it cannot open this client's media, which therefore asks to be added again.",
+        "Nothing needs to be done; if it repeats, the host should remove that member.";
     MediaForged = "meeting.media.forged",
         "Media that claims to be from a member failed its check.",
         "Compare the room code; remove the person if it continues.";

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use incamera_types::Mono;
 
+use crate::heartbeat::HEARTBEAT_EVERY;
 use crate::liveness::CONFIRMED_FOR;
 
 /// How our own view stands.
@@ -24,8 +25,21 @@ pub(crate) enum View {
 /// When our view was last confirmed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Confirmation {
-    confirmed_at: Mono,
+    /// When the last confirmation came.
+    came_at: Mono,
+    /// When the newest own heartbeat was sent that it covers: the view was the present one after that, whenever
+    /// the confirmation came (SEC-05).
+    proved_at: Mono,
     link: LinkState,
+}
+
+/// After what our view counts no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ViewDeadlines {
+    /// Time between own heartbeats, which are all that can be covered.
+    pub(crate) heartbeat_every: Duration,
+    /// The room's deadline for media.
+    pub(crate) media_stops_after: Duration,
 }
 
 /// Whether there is a connection to the relay at all.
@@ -40,12 +54,13 @@ pub(crate) enum LinkState {
 impl Confirmation {
     /// Confirmed by joining or founding.
     pub(crate) const fn new(now: Mono) -> Self {
-        Self { confirmed_at: now, link: LinkState::Up }
+        Self { came_at: now, proved_at: now, link: LinkState::Up }
     }
 
-    /// A member that counts as a witness covered our heartbeats.
-    pub(crate) const fn confirm(&mut self, now: Mono) {
-        self.confirmed_at = now;
+    /// A member that counts as a witness covered our heartbeat of `sent`, among the newest.
+    pub(crate) fn confirm(&mut self, now: Mono, sent: Mono) {
+        self.came_at = now;
+        self.proved_at = self.proved_at.max(sent);
     }
 
     /// The connection came or went.
@@ -53,29 +68,36 @@ impl Confirmation {
         self.link = link;
     }
 
-    /// How long ago our view was confirmed.
+    /// How long ago our view was certainly the present one.
     pub(crate) const fn age(&self, now: Mono) -> Duration {
-        now.since(self.confirmed_at)
+        now.since(self.proved_at)
+    }
+
+    /// When the view is degraded and when it is dead. The heartbeat after the one that was covered goes out one
+    /// interval later and must be covered within [`CONFIRMED_FOR`].
+    fn ends(&self, deadlines: ViewDeadlines) -> [Mono; 2] {
+        let uncovered = self.proved_at.plus(deadlines.heartbeat_every).plus(CONFIRMED_FOR);
+        let degraded = self.came_at.plus(CONFIRMED_FOR).min(uncovered);
+        // Who sends rarely because the room is large can prove no more often.
+        let rarely = deadlines.heartbeat_every.saturating_sub(HEARTBEAT_EVERY);
+        [degraded, self.proved_at.plus(deadlines.media_stops_after).plus(rarely)]
     }
 
     /// How the view stands.
-    pub(crate) fn view(&self, now: Mono, media_stops_after: Duration) -> View {
-        let age = self.age(now);
-        if age >= media_stops_after {
+    pub(crate) fn view(&self, now: Mono, deadlines: ViewDeadlines) -> View {
+        let [degraded, dead] = self.ends(deadlines);
+        if dead <= now {
             View::Dead
-        } else if age >= CONFIRMED_FOR || self.link == LinkState::Down {
-            View::Degraded { stops_in: media_stops_after.saturating_sub(age) }
+        } else if degraded <= now || self.link == LinkState::Down {
+            View::Degraded { stops_in: dead.since(now) }
         } else {
             View::Confirmed
         }
     }
 
     /// When the view can change next without anything being heard.
-    pub(crate) fn next_deadline(&self, now: Mono, media_stops_after: Duration) -> Option<Mono> {
-        [CONFIRMED_FOR, media_stops_after]
-            .into_iter()
-            .map(|step| self.confirmed_at.plus(step))
-            .find(|deadline| *deadline > now)
+    pub(crate) fn next_deadline(&self, now: Mono, deadlines: ViewDeadlines) -> Option<Mono> {
+        self.ends(deadlines).into_iter().filter(|end| *end > now).min()
     }
 }
 
@@ -83,7 +105,8 @@ impl Confirmation {
 mod tests {
     use super::*;
 
-    const STOP: Duration = Duration::from_secs(30);
+    const SMALL: ViewDeadlines =
+        ViewDeadlines { heartbeat_every: HEARTBEAT_EVERY, media_stops_after: Duration::from_secs(30) };
 
     fn at(seconds: u64) -> Mono {
         Mono::from_micros(0).plus(Duration::from_secs(seconds))
@@ -92,18 +115,41 @@ mod tests {
     #[test]
     fn view_degrades_after_ten_seconds_and_dies_at_the_rooms_deadline() {
         let confirmation = Confirmation::new(at(0));
-        assert_eq!(confirmation.view(at(9), STOP), View::Confirmed);
-        assert_eq!(confirmation.view(at(10), STOP), View::Degraded { stops_in: Duration::from_secs(20) });
-        assert_eq!(confirmation.view(at(30), STOP), View::Dead);
-        assert_eq!(confirmation.next_deadline(at(0), STOP), Some(at(10)));
-        assert_eq!(confirmation.next_deadline(at(10), STOP), Some(at(30)));
-        assert_eq!(confirmation.next_deadline(at(30), STOP), None);
+        assert_eq!(confirmation.view(at(9), SMALL), View::Confirmed);
+        assert_eq!(confirmation.view(at(10), SMALL), View::Degraded { stops_in: Duration::from_secs(20) });
+        assert_eq!(confirmation.view(at(30), SMALL), View::Dead);
+        assert_eq!(confirmation.next_deadline(at(0), SMALL), Some(at(10)));
+        assert_eq!(confirmation.next_deadline(at(10), SMALL), Some(at(30)));
+        assert_eq!(confirmation.next_deadline(at(30), SMALL), None);
+    }
+
+    #[test]
+    fn sec_05_confirmation_proves_nothing_about_the_time_after_our_heartbeat_was_sent() {
+        let mut confirmation = Confirmation::new(at(0));
+        // Held back: it came nine seconds after what it covers.
+        confirmation.confirm(at(29), at(20));
+        assert_eq!(confirmation.view(at(34), SMALL), View::Confirmed);
+        assert_eq!(confirmation.view(at(35), SMALL), View::Degraded { stops_in: Duration::from_secs(15) });
+        assert_eq!(confirmation.view(at(50), SMALL), View::Dead);
+        // An older one that comes later makes nothing better.
+        confirmation.confirm(at(49), at(15));
+        assert_eq!(confirmation.view(at(50), SMALL), View::Dead);
+    }
+
+    #[test]
+    fn member_of_a_large_room_has_until_its_next_heartbeat_is_covered() {
+        let large = ViewDeadlines { heartbeat_every: Duration::from_secs(50), ..SMALL };
+        let mut confirmation = Confirmation::new(at(0));
+        confirmation.confirm(at(55), at(1));
+        assert_eq!(confirmation.view(at(60), large), View::Confirmed);
+        assert_eq!(confirmation.view(at(61), large), View::Degraded { stops_in: Duration::from_secs(15) });
+        assert_eq!(confirmation.view(at(76), large), View::Dead);
     }
 
     #[test]
     fn lost_connection_degrades_the_view_at_once() {
         let mut confirmation = Confirmation::new(at(0));
         confirmation.set_link(LinkState::Down);
-        assert_eq!(confirmation.view(at(1), STOP), View::Degraded { stops_in: Duration::from_secs(29) });
+        assert_eq!(confirmation.view(at(1), SMALL), View::Degraded { stops_in: Duration::from_secs(29) });
     }
 }

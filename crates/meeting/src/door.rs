@@ -69,7 +69,7 @@ pub(crate) struct Door {
     /// Signs a later rejoin of the leaf that this door leads to.
     pub(crate) rejoin_key: SigningKey,
     /// The member that this door replaces, and the key that proves it.
-    replaces: Option<(MemberId, SigningKey)>,
+    pub(crate) replaces: Option<(MemberId, SigningKey)>,
     pub(crate) resume: Option<ResumeSecret>,
     pub(crate) replies_seen: u16,
     knocks: u8,

@@ -43,6 +43,8 @@ pub enum StopReason {
     Removed,
     /// The hosts did not admit this participant.
     Denied,
+    /// The room is full, or too many wait.
+    Full,
     /// The room is locked: nobody is admitted at present.
     Locked,
     /// Nobody answered the knock in time.
@@ -59,6 +61,8 @@ pub enum StopReason {
     LinkRefused,
     /// The room's memory at the relay is gone and could not be founded again.
     RoomLost,
+    /// The keys are lost, and nobody but us could let us in again: the meeting is over.
+    KeysLost,
     /// The relay did not let us make the room.
     CreateRefused,
     /// The relay speaks another version of the protocol, or the room does.
@@ -214,6 +218,7 @@ pub enum RemovalReason {
     Host,
     /// It had been silent for the room's deadline.
     Silent,
-    /// Its keys were lost; the same person was added again in the same commit.
+    /// Its keys were lost; the same person, as its identity or its earlier knock proves, was added again in the
+    /// same commit.
     Rejoined,
 }

@@ -176,14 +176,15 @@ impl Liveness {
         }
     }
 
-    /// Whether those who count as witnesses keep up with our own heartbeats, of which we send one each `every`:
-    /// the newest that was covered is young, and none after it waits for longer than [`CONFIRMED_FOR`]. What is
-    /// read in the log long after it was written proves nothing about now (SEC-05, SEC-08).
-    pub(crate) fn is_covered(&self, now: Mono, every: Duration) -> bool {
-        let Some(newest) = self.newest_covered_own() else { return false };
+    /// When the newest own heartbeat that was covered was sent, if those who count as witnesses keep up with ours,
+    /// of which we send one each `every`: it is young, and none after it waits for longer than [`CONFIRMED_FOR`].
+    /// What is read in the log long after it was written proves nothing about now (SEC-05, SEC-08).
+    pub(crate) fn covered_lately(&self, now: Mono, every: Duration) -> Option<Mono> {
+        let newest = self.newest_covered_own()?;
         let mut later = self.own.iter().filter(|own| own.counter > newest.counter);
-        now.since(newest.sent) <= CONFIRMED_FOR.saturating_add(every)
-            && later.all(|own| now.since(own.sent) <= CONFIRMED_FOR)
+        let keeps_up = now.since(newest.sent) <= CONFIRMED_FOR.saturating_add(every)
+            && later.all(|own| now.since(own.sent) <= CONFIRMED_FOR);
+        keeps_up.then_some(newest.sent)
     }
 
     /// When the newest own heartbeat was sent that a witness covered.
@@ -401,12 +402,12 @@ mod tests {
         liveness.sent(at(0).mono, 1);
         liveness.sent(at(5).mono, 2);
         let every = Duration::from_secs(5);
-        assert!(!liveness.is_covered(at(5).mono, every), "nobody covers anything yet");
+        assert!(liveness.covered_lately(at(5).mono, every).is_none(), "nobody covers anything yet");
         liveness.covered(1);
-        assert!(liveness.is_covered(at(15).mono, every));
-        assert!(!liveness.is_covered(at(16).mono, every));
+        assert!(liveness.covered_lately(at(15).mono, every).is_some());
+        assert!(liveness.covered_lately(at(16).mono, every).is_none());
         liveness.covered(2);
-        assert!(liveness.is_covered(at(16).mono, every));
+        assert!(liveness.covered_lately(at(16).mono, every).is_some());
     }
 
     #[test]
@@ -415,8 +416,8 @@ mod tests {
         let mut liveness = watching();
         liveness.sent(at(0).mono, 1);
         liveness.covered(1);
-        assert!(liveness.is_covered(at(10).mono, Duration::from_secs(5)));
-        assert!(!liveness.is_covered(at(30).mono, Duration::from_secs(5)));
+        assert!(liveness.covered_lately(at(10).mono, Duration::from_secs(5)).is_some());
+        assert!(liveness.covered_lately(at(30).mono, Duration::from_secs(5)).is_none());
         assert_eq!(liveness.placed(1, 9), Some(at(0).mono));
         assert_eq!(liveness.placed(7, 9), None);
     }

@@ -96,6 +96,13 @@ impl Lobby {
         self.keys.front()
     }
 
+    /// Whether somebody who proved to be this member is being let in again.
+    pub(crate) fn lets_back(&self, member: MemberId) -> bool {
+        self.waiting
+            .values()
+            .any(|knocker| knocker.replaces == Some(member) && knocker.decision == Decision::Admitted)
+    }
+
     /// Whether a knock is new. Remembers nothing: who floods with knocks that are not let in costs nobody a place.
     ///
     /// # Errors

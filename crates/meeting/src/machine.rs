@@ -144,6 +144,8 @@ struct Timers {
     reopen_at: Option<Mono>,
     /// Since when the relay has said that there is no such room.
     room_missing_since: Option<Mono>,
+    /// By when the relay must say something, where something is waited for.
+    answer_by: Option<Mono>,
     /// Another connection is asked for; the last one was given up too lately.
     reconnect_at: Option<Mono>,
     /// When a connection was given up last.

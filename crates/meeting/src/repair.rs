@@ -13,21 +13,24 @@ pub(crate) const MISSING_AFTER: Duration = Duration::from_millis(500);
 /// Shortest time between two requests about one member.
 const ASK_EVERY: Duration = Duration::from_secs(10);
 
-/// Shortest time between two own rejoins, and between the first two that others ask for.
+/// Shortest time between two own rejoins, and between the first two that a member asks for.
 const REJOIN_EVERY: Duration = Duration::from_secs(10);
 
-/// Longest pause between two rejoins that others ask for; it doubles with each one that did not help.
+/// Longest pause between two rejoins that one member asks for; it doubles with each of them.
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+
+/// Time without a request after which a member's next one is followed at once again.
+const CALM: Duration = Duration::from_secs(1_200);
 
 /// Whom we asked to be repaired, and when we were.
 #[derive(Debug, Default)]
 pub(crate) struct Repair {
     asked: BTreeMap<MemberId, Mono>,
     rejoined: Option<Mono>,
-    followed: Option<Followed>,
+    followed: BTreeMap<MemberId, Followed>,
 }
 
-/// When we last followed a request for our repair, and how long the next ones are not followed.
+/// When we last followed a member's request for our repair, and how long its next ones are not followed.
 #[derive(Clone, Copy, Debug)]
 struct Followed {
     at: Mono,
@@ -49,16 +52,15 @@ impl Repair {
         self.asked.remove(&member);
     }
 
-    /// Whether to follow a request of others for our repair.
-    pub(crate) fn follow(&mut self, now: Mono) -> bool {
-        let pause = match self.followed {
+    /// Whether to follow a request of this member for our repair.
+    pub(crate) fn follow(&mut self, now: Mono, reporter: MemberId) -> bool {
+        self.followed.retain(|_, last| now.since(last.at) < CALM);
+        let pause = match self.followed.get(&reporter) {
             Some(last) if now.since(last.at) < last.pause => return false,
-            Some(last) if now.since(last.at) < last.pause.saturating_mul(2) => {
-                last.pause.saturating_mul(2).min(LONGEST_PAUSE)
-            }
-            _ => REJOIN_EVERY,
+            Some(last) => last.pause.saturating_mul(2).min(LONGEST_PAUSE),
+            None => REJOIN_EVERY,
         };
-        self.followed = Some(Followed { at: now, pause });
+        self.followed.insert(reporter, Followed { at: now, pause });
         true
     }
 
@@ -92,8 +94,13 @@ mod tests {
     fn requests_that_go_on_are_followed_more_and_more_rarely() {
         let mut repair = Repair::default();
         let at = |seconds| Mono::from_micros(0).plus(Duration::from_secs(seconds));
-        let followed: Vec<u64> = (0..=3_600).filter(|second| repair.follow(at(*second))).collect();
+        let (ada, ben) = (MemberId([1; 16]), MemberId([2; 16]));
+        let followed: Vec<u64> = (0..=3_600).filter(|second| repair.follow(at(*second), ada)).collect();
         assert_eq!(followed, [0, 10, 30, 70, 150, 310, 630, 1_230, 1_830, 2_430, 3_030]);
-        assert!(repair.follow(at(9_000)) && repair.follow(at(9_010)), "after a calm time it begins anew");
+        assert!(repair.follow(at(3_600), ben), "one who asks for nothing does not speak for another");
+        assert!(repair.follow(at(9_000), ada) && repair.follow(at(9_010), ada), "it begins anew when calm");
+        let now_and_then =
+            (9_100..12_700).step_by(30).filter(|second| repair.follow(at(*second), ada)).count();
+        assert!(now_and_then <= 10, "pauses between requests bring nothing: {now_and_then}");
     }
 }

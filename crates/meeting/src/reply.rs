@@ -28,6 +28,8 @@ pub enum Denial {
     Full,
     /// The knock repeats an older one or the clocks are too far apart.
     Stale,
+    /// The knock is of another version of the protocol.
+    Version,
 }
 
 impl Denial {
@@ -37,6 +39,7 @@ impl Denial {
             Self::Locked => 1,
             Self::Full => 2,
             Self::Stale => 3,
+            Self::Version => 4,
         }
     }
 
@@ -46,6 +49,7 @@ impl Denial {
             1 => Self::Locked,
             2 => Self::Full,
             3 => Self::Stale,
+            4 => Self::Version,
             _ => Self::Host,
         }
     }

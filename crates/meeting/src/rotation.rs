@@ -18,6 +18,9 @@ const MAX_ORDERS: usize = 8;
 /// Revocations that wait for the next rotation.
 const MAX_REVOKED: usize = incamera_relay_proto::limits::REVOKED_TICKETS;
 
+/// Rotations that a member may miss: far more than a meeting has.
+const MAX_STEPS: u64 = 1 << 20;
+
 /// What a member knows of the capability.
 pub(crate) struct Membership {
     secrets: RoomSecrets,
@@ -44,9 +47,10 @@ impl Membership {
         self.secrets.capability()
     }
 
-    /// Takes newer secrets; tells whether they are newer.
+    /// Takes newer secrets; tells whether they are newer. A leap is refused: after it nobody could count on.
     pub(crate) fn renew(&mut self, secrets: RoomSecrets) -> bool {
-        let newer = secrets.generation > self.secrets.generation;
+        let steps = secrets.generation.saturating_sub(self.secrets.generation);
+        let newer = (1..=MAX_STEPS).contains(&steps);
         if newer {
             self.secrets = secrets;
         }

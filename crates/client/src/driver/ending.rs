@@ -18,6 +18,12 @@ pub(super) fn problem(why: StopReason) -> Option<Problem> {
             "the hosts did not let you in",
             "Ask a host by another way.",
         ),
+        StopReason::Full => (
+            "client.ended.full",
+            Blame::Policy,
+            "the meeting is full, or too many wait to be let in",
+            "Try again when somebody has left.",
+        ),
         StopReason::Locked => (
             "client.ended.locked",
             Blame::Policy,
@@ -65,6 +71,12 @@ pub(super) fn problem(why: StopReason) -> Option<Problem> {
             Blame::Relay,
             "the meeting server lost the meeting, and it could not be founded again",
             "Ask the host for a new link.",
+        ),
+        StopReason::KeysLost => (
+            "client.ended.keys_lost",
+            Blame::Peer,
+            "this device lost the meeting's keys, and nobody else could let it in again",
+            "Make a new meeting; do not invite who is named in the alarm before.",
         ),
         StopReason::CreateRefused => (
             "client.ended.create_refused",

@@ -3,12 +3,12 @@
 use core::time::Duration;
 
 use incamera_group::{CommitTurn, GroupInput};
-use incamera_relay_proto::{AdminAction, Blob};
+use incamera_relay_proto::{AdminAction, Blob, Lane};
 use incamera_types::{MemberId, Mono, Now};
 
 use super::{MediaFlow, MeetingMachine};
 use crate::codes::AlarmCode;
-use crate::confirmation::View;
+use crate::confirmation::{View, ViewDeadlines};
 use crate::event::{Event, MediaStop, MeetingState, StopReason};
 use crate::foreign_epoch::epoch_of_entry;
 use crate::liveness::{Deadlines, Standing};
@@ -39,11 +39,12 @@ impl MeetingMachine {
             self.group.as_ref().and_then(incamera_group::GroupMachine::poll_timeout),
             self.clock.due().filter(|_| live && is_in),
             self.liveness.next_deadline(now, deadlines).filter(|_| is_in),
-            self.confirmation.next_deadline(now, deadlines.media_stops_after).filter(|_| is_in),
+            self.confirmation.next_deadline(now, self.view_deadlines()).filter(|_| is_in),
             self.tickets.due().filter(|_| self.session.is_open()),
             self.founder.as_ref().and_then(crate::host::Founder::card_due).filter(|_| live),
             self.timers.reopen_at,
             self.timers.reconnect_at,
+            self.answer_due(),
             self.timers.rejoin_at,
             self.timers.resend_at,
             self.timers.end_by,
@@ -62,12 +63,23 @@ impl MeetingMachine {
         )
     }
 
+    fn view_deadlines(&self) -> ViewDeadlines {
+        ViewDeadlines {
+            heartbeat_every: self.own_pace(),
+            media_stops_after: self.deadlines().media_stops_after,
+        }
+    }
+
     pub(super) fn check_timers(&mut self, now: Now) {
         let is_due = |timer: &mut Option<Mono>| timer.take_if(|at| *at <= now.mono).is_some();
         if is_due(&mut self.timers.reopen_at) && self.session.phase() != Phase::Away {
             self.open_room(now);
         }
         if is_due(&mut self.timers.reconnect_at) {
+            self.reconnect(now);
+        }
+        if self.answer_due().is_some_and(|due| due <= now.mono) {
+            // A relay that does not go on: another connection may do better.
             self.reconnect(now);
         }
         if is_due(&mut self.timers.rejoin_at) {
@@ -107,11 +119,11 @@ impl MeetingMachine {
     /// Media starts only when the log is read to the head that the relay states: what is not read yet may be a
     /// removal, and whoever was removed could open what we send before we know (SEC-05).
     pub(super) fn check_view(&mut self, now: Now) {
-        if self.state != MeetingState::InMeeting {
+        if self.state != MeetingState::InMeeting || self.timers.rejoin_at.is_some() {
             return;
         }
         let view = if self.safeguards.watches_liveness() {
-            self.confirmation.view(now.mono, self.deadlines().media_stops_after)
+            self.confirmation.view(now.mono, self.view_deadlines())
         } else {
             View::Confirmed
         };
@@ -148,21 +160,29 @@ impl MeetingMachine {
         }
     }
 
-    /// Notices entries of epochs that we were not led into. The epoch of an entry is not authenticated, so
-    /// this shows and repairs but decides nothing.
-    pub(super) fn watch_epoch(&mut self, now: Now, blob: &Blob) {
-        let Some(own) = self.group.as_ref().map(incamera_group::GroupMachine::epoch) else { return };
-        let ahead = blob.unpad().ok().and_then(epoch_of_entry).is_some_and(|epoch| epoch > own);
-        if ahead && self.timers.ahead_since.is_none() {
+    /// Notices entries of epochs that we were not led into. Whoever may append can forge them.
+    pub(super) fn watch_epoch(&mut self, now: Now, lane: Lane, blob: &Blob) {
+        let Some((own, group)) = self.group.as_ref().map(|group| (group.epoch(), group.group_id())) else {
+            return;
+        };
+        let claimed = blob.unpad().ok().and_then(|entry| epoch_of_entry(entry, &group));
+        // Members seal messages in the epoch that they are in; a commit of a later epoch says nothing yet.
+        let is_ahead = lane == Lane::Application && claimed.is_some_and(|epoch| epoch > own);
+        if is_ahead && self.timers.ahead_since.is_none() {
             self.timers.ahead_since = Some(now.mono);
         }
     }
 
+    /// Shows that a commit seems to be kept from us. As that can be forged, our keys are given up only when,
+    /// besides, nobody has confirmed our view until the deadline: then they are worth nothing any more.
     pub(super) fn check_withheld(&mut self, now: Now) {
         let withheld = self.timers.ahead_since.is_some_and(|since| now.mono.since(since) >= WITHHELD_AFTER);
-        if withheld && self.state == MeetingState::InMeeting && self.safeguards.detects_forks() {
-            self.timers.ahead_since = None;
-            self.alarm(now, AlarmCode::CommitWithheld, None);
+        if !withheld || self.state != MeetingState::InMeeting || !self.safeguards.detects_forks() {
+            return;
+        }
+        self.timers.ahead_since = None;
+        self.alarm(now, AlarmCode::CommitWithheld, None);
+        if self.media == MediaFlow::Stopped(MediaStop::LinkLost) && !self.answers_knocks() {
             self.rejoin(now);
         }
     }

@@ -18,7 +18,7 @@ use crate::input::LobbyMode;
 use crate::liveness::Standing;
 use crate::log::shorten;
 use crate::output::Output;
-use crate::roster::{MemberView, Presence, RoleView, RosterChange, Who};
+use crate::roster::{MemberView, Presence, RoleView, RosterChange, Verification, Who};
 use crate::rules::{LockState, RulesView};
 
 /// Senders go over to the keys of an addition this much after its commit (wire.md §5), so that most receivers
@@ -122,7 +122,9 @@ impl MeetingMachine {
                 self.emit(Event::Left { member, name });
                 continue;
             }
-            let why = match change.joined.iter().any(|joined| joined.name == gone.name) {
+            let came_back = self.lobby.lets_back(gone.member)
+                || change.joined.iter().any(|joined| is_same_person(gone, joined));
+            let why = match came_back {
                 true => RemovalReason::Rejoined,
                 false if silent => RemovalReason::Silent,
                 false => RemovalReason::Host,
@@ -171,6 +173,13 @@ impl MeetingMachine {
             self.replace_lobby_key(now);
         }
     }
+}
+
+/// Whether the same person came back under a new leaf: a name proves nothing (SEC-11).
+fn is_same_person(gone: &MemberView, joined: &MemberView) -> bool {
+    let both_ours = gone.who == Who::Ourselves && joined.who == Who::Ourselves;
+    let has_identity = matches!(gone.verification, Verification::Claimed { .. });
+    both_ours || (has_identity && gone.verification == joined.verification)
 }
 
 fn view_of(group: &GroupMachine, member: &Member) -> MemberView {

@@ -91,8 +91,8 @@ impl MeetingMachine {
             (Sent::Heartbeat(counter), ApplicationOutcome::Delivered { .. }) => {
                 let sent = self.liveness.placed(counter, self.log.last().0);
                 let is_news = sent.is_some_and(|sent| now.mono.since(sent) <= CONFIRMED_FOR);
-                if is_news && self.is_own_witness() {
-                    self.confirmation.confirm(now.mono);
+                if let Some(sent) = sent.filter(|_| is_news && self.is_own_witness()) {
+                    self.confirmation.confirm(now.mono, sent);
                 }
             }
             (Sent::Chat(id), ApplicationOutcome::Delivered { seq }) => self.own_chat_placed(seq, id),

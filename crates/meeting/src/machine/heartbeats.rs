@@ -1,6 +1,7 @@
 //! Heartbeats of our own, and what those of others prove: who is there, that we all see the same meeting, and
 //! that our own view is the present one (SEC-08, SEC-09).
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 
 use incamera_group::GroupInput;
@@ -47,6 +48,12 @@ impl MeetingMachine {
         if self.append(&MeetingMessage::Heartbeat(heartbeat), Sent::Heartbeat(counter)) {
             self.liveness.sent(now.mono, counter);
         }
+    }
+
+    /// Time between our own heartbeats.
+    pub(super) fn own_pace(&self) -> Duration {
+        let leaf = self.group.as_ref().map(incamera_group::GroupMachine::own_leaf);
+        interval(self.roster.len(), leaf.map_or(Rank::Ordinary, |leaf| self.rank_of(leaf)))
     }
 
     fn rank_of(&self, leaf: LeafIndex) -> Rank {
@@ -126,9 +133,8 @@ impl MeetingMachine {
         if let Some(echo) = echo {
             self.liveness.covered(echo.counter);
         }
-        let rank = own_leaf.map_or(Rank::Ordinary, |leaf| self.rank_of(leaf));
-        if self.liveness.is_covered(now.mono, interval(self.roster.len(), rank)) {
-            self.confirmation.confirm(now.mono);
+        if let Some(sent) = self.liveness.covered_lately(now.mono, self.own_pace()) {
+            self.confirmation.confirm(now.mono, sent);
         }
     }
 

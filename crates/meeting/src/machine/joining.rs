@@ -1,9 +1,9 @@
 //! Getting in: the joiner's side, and the way back for a member that lost the keys (SEC-19).
 
 use incamera_group::Expectation;
-use incamera_identity::Fingerprint;
-use incamera_relay_proto::{Blob, Request};
-use incamera_types::Now;
+use incamera_identity::{Fingerprint, SigningKey};
+use incamera_relay_proto::{AdminAction, Blob, Request};
+use incamera_types::{MemberId, Now};
 
 use super::MeetingMachine;
 use crate::codes::AlarmCode;
@@ -62,7 +62,9 @@ impl MeetingMachine {
             Ok(Reply::Admitted(admission)) => self.welcomed(now, &admission),
             Ok(Reply::Denied(Denial::Stale)) => door.knock_again(now.mono, Pause::None),
             Ok(Reply::Denied(Denial::Locked)) => self.stop(StopReason::Locked),
-            Ok(Reply::Denied(Denial::Host | Denial::Full)) => self.stop(StopReason::Denied),
+            Ok(Reply::Denied(Denial::Full)) => self.stop(StopReason::Full),
+            Ok(Reply::Denied(Denial::Version)) => self.stop(StopReason::Version),
+            Ok(Reply::Denied(Denial::Host)) => self.stop(StopReason::Denied),
             Err(_) => self.alarm(now, AlarmCode::WelcomeRefused, None),
         }
     }
@@ -99,14 +101,46 @@ impl MeetingMachine {
         if let Some(group) = &mut self.group
             && group.confirm(now).is_err()
         {
-            self.alarm(now, AlarmCode::KeysLost, None);
+            self.stop(StopReason::NotConfirmed);
+        }
+    }
+
+    /// Whether knocks come to us: nobody else could let us in.
+    pub(super) fn answers_knocks(&self) -> bool {
+        self.lobby.key().is_some()
+    }
+
+    /// Nobody could add us again: without our keys the meeting is over for everybody. The relay tells them.
+    fn lose_room(&mut self) {
+        if let Some(admin) = &mut self.admin {
+            admin.order(AdminAction::EndRoom);
+        }
+        self.send_orders();
+        self.stop(StopReason::KeysLost);
+    }
+
+    /// The member as which the others know us, and the key that proves it.
+    fn known_as(&mut self) -> Option<(MemberId, SigningKey)> {
+        match self.door.take() {
+            // The commit that added us took the leaf that we had before.
+            Some(door) if self.state == MeetingState::Joining => {
+                let added = self.group.as_ref().and_then(|group| group.own()).map(|member| member.id);
+                added.map(|member| (member, door.rejoin_key))
+            }
+            Some(door) => door.replaces,
+            None => self.own_member().zip(self.rejoin_key.take()),
         }
     }
 
     /// This member cannot follow the group any more: it knocks again, and its old leaf goes in the same commit.
     pub(super) fn rejoin(&mut self, now: Now) {
+        // SEC-08: nothing more goes out under keys that are not the present ones, however long the rest takes.
+        self.stop_media(MediaStop::Rejoining);
         if self.timers.leave_by.is_some() {
             return self.stop(StopReason::Left);
+        }
+        if self.answers_knocks() {
+            return self.lose_room();
         }
         let from = self.repair.rejoin_from(now.mono);
         if from > now.mono {
@@ -115,9 +149,7 @@ impl MeetingMachine {
         }
         self.timers.rejoin_at = None;
         self.repair.rejoins(now.mono);
-        self.stop_media(MediaStop::Rejoining);
-        let own = self.own_member();
-        let replaces = own.zip(self.rejoin_key.take());
+        let replaces = self.known_as();
         let door = Door::new(self.name.clone(), self.identity.as_deref(), replaces, &mut self.entropy);
         let Ok(mut door) = door else { return self.stop(StopReason::RoomLost) };
         #[cfg(feature = "danger-sabotage")]

@@ -4,7 +4,7 @@ use incamera_group::hpke::{HpkePrivateKey, HpkePublicKey};
 use incamera_group::{AdmissionId, Applicant, CommitTurn, GroupInput, Refusal};
 use incamera_identity::{IdentityStatus, VerifyingKey};
 use incamera_relay_proto::{Blob, KnockId, LobbyPublicKey, Request, Standing as ReplyStanding};
-use incamera_types::{MemberId, Now, Pii};
+use incamera_types::{MemberId, Now, PROTOCOL_VERSION, Pii};
 
 use super::MeetingMachine;
 use crate::codes::AlarmCode;
@@ -52,8 +52,12 @@ impl MeetingMachine {
             self.alarm(now, AlarmCode::KnockStale, None);
             return self.reply(knock, &body, &Reply::Denied(Denial::Stale));
         }
+        if body.version != PROTOCOL_VERSION {
+            return self.reply(knock, &body, &Reply::Denied(Denial::Version));
+        }
         let Ok(applicant) = Applicant::read(&body.key_package) else {
-            return self.alarm(now, AlarmCode::KnockRefused, None);
+            self.alarm(now, AlarmCode::KnockRefused, None);
+            return self.reply(knock, &body, &Reply::Denied(Denial::Host));
         };
         let replaces = self.replaced_by(&body, &applicant);
         let locked = self.rules.as_ref().is_some_and(|rules| rules.lock == LockState::Locked);

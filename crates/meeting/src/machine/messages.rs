@@ -37,7 +37,7 @@ impl MeetingMachine {
             MeetingMessage::Streams(announcement) if is_in => self.streams_came(sender, &announcement),
             // The others repeat it as soon as we are added, which is before we are confirmed.
             MeetingMessage::Streams(announcement) => self.streams.hear_early(sender, announcement),
-            MeetingMessage::KeyMissing(missing) if is_in => self.repair_asked(now, missing),
+            MeetingMessage::KeyMissing(missing) if is_in => self.repair_asked(now, sender, missing),
             MeetingMessage::Leaving if is_in => self.member_leaves(now, sender),
             MeetingMessage::Ended if is_in => self.end_announced(now, sender),
             _ => {}
@@ -129,12 +129,15 @@ impl MeetingMachine {
         self.append(&MeetingMessage::Ended, Sent::Ended);
     }
 
-    /// Somebody has lost a member's key. If it is ours, new keys by a new leaf are what helps.
-    fn repair_asked(&mut self, now: Now, missing: KeyMissing) {
-        let own = self.own_member();
-        // The only one who can add us again would be ourselves: nobody is helped.
-        let helps = own == Some(MemberId(missing.member)) && !self.is_own_witness();
-        if helps && self.repair.rejoin_from(now.mono) <= now.mono && self.repair.follow(now.mono) {
+    /// Somebody has lost a member's key. If it is ours, new keys by a new leaf are what helps. A single member's
+    /// word is enough, as in a room of three nobody else could say it; so it is named, and followed more and
+    /// more rarely.
+    fn repair_asked(&mut self, now: Now, reporter: MemberId, missing: KeyMissing) {
+        if self.own_member() != Some(MemberId(missing.member)) || self.answers_knocks() {
+            return;
+        }
+        if self.repair.rejoin_from(now.mono) <= now.mono && self.repair.follow(now.mono, reporter) {
+            self.alarm(now, AlarmCode::RepairAsked, Some(reporter));
             self.rejoin(now);
         }
     }

@@ -7,7 +7,7 @@ use incamera_group::GroupInput;
 use incamera_relay_proto::{
     Access, Blob, ClientRef, EndReason, Lane, Opened, RelayFault, RelayFaultCode, Request, Seq, ServerMessage,
 };
-use incamera_types::{Now, PROTOCOL_VERSION};
+use incamera_types::{Mono, Now, PROTOCOL_VERSION};
 
 use super::MeetingMachine;
 use crate::codes::AlarmCode;
@@ -32,6 +32,9 @@ const RECONNECT_EVERY: Duration = Duration::from_secs(5);
 /// Pause before sending again what the relay refused without saying for how long.
 const RESEND_AFTER: Duration = Duration::from_secs(1);
 
+/// Time in which the relay must go on with the conversation until what it sends is live.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
 impl MeetingMachine {
     pub(super) fn relay_connected(&mut self, now: Now) {
         self.session.lost();
@@ -40,7 +43,15 @@ impl MeetingMachine {
         if let Some(door) = &mut self.door {
             door.expect_answer(now.mono);
         }
+        self.timers.answer_by = Some(now.mono.plus(ANSWER_WITHIN));
         self.ask(Purpose::Greet, Request::Hello { version: PROTOCOL_VERSION });
+    }
+
+    /// By when the relay must say something; `None` while nothing is waited for.
+    pub(super) fn answer_due(&self) -> Option<Mono> {
+        let waits = matches!(self.session.phase(), Phase::Greeting | Phase::Opening | Phase::CatchingUp)
+            && self.timers.reopen_at.is_none();
+        self.timers.answer_by.filter(|_| waits)
     }
 
     pub(super) fn relay_lost(&mut self, now: Now) {
@@ -59,6 +70,7 @@ impl MeetingMachine {
     }
 
     pub(super) fn relay_said(&mut self, now: Now, message: ServerMessage) {
+        self.timers.answer_by = Some(now.mono.plus(ANSWER_WITHIN));
         match message {
             ServerMessage::Hello { version } => self.greeted(now, version),
             ServerMessage::Opened(opened) => self.opened(now, opened),
@@ -120,6 +132,7 @@ impl MeetingMachine {
     pub(super) fn open_room(&mut self, now: Now) {
         self.session.set_phase(Phase::Opening);
         self.timers.reopen_at = None;
+        self.timers.answer_by = Some(now.mono.plus(ANSWER_WITHIN));
         let request = if self.at_the_door() {
             self.open_door()
         } else if self.founder.as_ref().is_some_and(|founder| founder.created() == Created::No) {
@@ -200,6 +213,11 @@ impl MeetingMachine {
                 self.clock.send_now(now.mono);
                 self.send_again();
             }
+            // We make the capabilities ourselves: the relay is wrong and asked again.
+            Phase::ReadOnly if self.answers_knocks() => {
+                self.alarm(now, AlarmCode::RelayRefused, None);
+                self.timers.reopen_at = Some(now.mono.plus(REOPEN_AFTER));
+            }
             // The entry with the new capability should have been among what we could read.
             Phase::ReadOnly => {
                 self.alarm(now, AlarmCode::KeysLost, None);
@@ -271,7 +289,7 @@ impl MeetingMachine {
         }
         let compared = self.log.take(seq, lane, blob);
         self.judge_log(now, compared);
-        self.watch_epoch(now, blob);
+        self.watch_epoch(now, lane, blob);
         match blob.unpad() {
             Ok(payload) => {
                 let seq = self.log.lasting(seq);
@@ -364,7 +382,7 @@ impl MeetingMachine {
             (RelayFaultCode::NoRoom, _) => self.room_missing(now),
             (RelayFaultCode::Denied, true) => self.stop(StopReason::LinkRefused),
             // Our capability is two rotations old: we were away for long.
-            (RelayFaultCode::Denied, false) => self.rejoin(now),
+            (RelayFaultCode::Denied, false) if !self.answers_knocks() => self.rejoin(now),
             _ => {
                 self.alarm(now, AlarmCode::RelayRefused, None);
                 self.timers.reopen_at = Some(now.mono.plus(REOPEN_AFTER));

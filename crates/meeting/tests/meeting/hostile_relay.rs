@@ -4,8 +4,8 @@ use core::cell::RefCell;
 use core::time::Duration;
 use std::rc::Rc;
 
-use incamera_meeting::{AlarmCode, Command, Event, LobbyMode, MeetingState, StopReason};
-use incamera_relay_proto::{Blob, Lane, ServerMessage};
+use incamera_meeting::{AlarmCode, Command, Event, Input, LobbyMode, MeetingState, StopReason};
+use incamera_relay_proto::{Blob, Lane, Opened, RelayFault, RelayFaultCode, Seq, ServerMessage};
 use incamera_types::Pii;
 
 use crate::world::{HOST, Tamper, World, seconds};
@@ -158,6 +158,148 @@ fn relay_that_stretches_time_does_not_keep_a_view_confirmed() {
 }
 
 /// SEC-09: the relay keeps two people from the rest.
+#[test]
+fn relay_that_delays_by_less_than_each_deadline_stops_media_at_the_deadline_of_what_was_proved() {
+    // SEC-05, SEC-08: answers of two seconds come six seconds late, then nothing does.
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(20));
+    let late: Rc<RefCell<Vec<ServerMessage>>> = Rc::default();
+    let queue = Rc::clone(&late);
+    world.tamper = Box::new(move |client, message| match message {
+        entry @ ServerMessage::Entry { .. } if client == 1 => {
+            queue.borrow_mut().push(entry);
+            Vec::new()
+        }
+        other => vec![other],
+    });
+    world.run(seconds(2));
+    let made = world.now;
+    world.tamper = withhold_from(1);
+    world.run(seconds(6));
+    for entry in late.take() {
+        world.feed(1, Input::Relay(entry)).unwrap();
+    }
+    world.run(seconds(60));
+    let shown = world.first(1, |event| matches!(event, Event::LinkDegraded { .. })).unwrap();
+    assert!(shown.mono.since(made.mono) <= seconds(15), "ten seconds after our next heartbeat");
+    let stopped = world.first(1, |event| matches!(event, Event::MediaStopped { .. })).unwrap();
+    assert!(stopped.mono.since(made.mono) <= seconds(30));
+}
+
+#[test]
+fn forged_entries_of_a_later_epoch_make_nobody_give_up_its_keys() {
+    // SEC-09: the epoch stands in the clear header, which whoever may append can forge.
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(10));
+    let members = [0, 1, 2].map(|client| world.member(client));
+    let mut left = 3 * 4;
+    world.tamper = Box::new(move |_, message| match message {
+        ServerMessage::Entry { seq, lane: Lane::Application, blob } if left > 0 => {
+            left -= 1;
+            let mut entry = blob.unpad().unwrap().to_vec();
+            entry[21..29].fill(0xff);
+            vec![ServerMessage::Entry { seq, lane: Lane::Application, blob: Blob::pad(&entry).unwrap() }]
+        }
+        other => vec![other],
+    });
+    world.run(seconds(20));
+    assert!((0..3).all(|client| world.alarmed(client, AlarmCode::CommitWithheld)));
+    assert_eq!([0, 1, 2].map(|client| world.member(client)), members);
+    assert!(world.clients.iter().all(|client| client.media_flows && client.media_gaps == 0));
+    world.assert_agreement(&[0, 1, 2]);
+}
+
+#[test]
+fn founder_that_lost_its_place_in_the_log_says_that_the_meeting_is_over() {
+    let mut world = World::with(&["Ada"]);
+    world.run(seconds(10));
+    world.disconnect(HOST);
+    world.tamper = Box::new(|client, message| match message {
+        ServerMessage::Opened(opened) if client == HOST => {
+            vec![ServerMessage::Opened(Opened { oldest: Seq(opened.oldest.0 + 100_000), ..opened })]
+        }
+        other => vec![other],
+    });
+    world.connect(HOST);
+    world.run(seconds(1));
+    assert_eq!(world.stopped(HOST), Some(StopReason::KeysLost), "nobody could answer its knock");
+    assert!(!world.clients[HOST].media_flows);
+}
+
+#[test]
+fn founder_that_the_relay_denies_asks_again_and_never_knocks() {
+    let mut world = World::with(&["Ada"]);
+    world.run(seconds(10));
+    let (host, ada) = (world.member(HOST), world.member(1));
+    world.disconnect(HOST);
+    let mut denials = 3;
+    world.tamper = Box::new(move |client, message| match message {
+        ServerMessage::Opened(opened) if client == HOST && denials > 0 => {
+            denials -= 1;
+            let code = RelayFaultCode::Denied;
+            vec![ServerMessage::Error(RelayFault { in_reply_to: Some(opened.in_reply_to), code, detail: 0 })]
+        }
+        other => vec![other],
+    });
+    world.connect(HOST);
+    world.run(seconds(20));
+    assert_eq!((world.member(HOST), world.member(1)), (host, ada));
+    assert!(world.clients[HOST].media_flows);
+    world.assert_agreement(&[0, 1]);
+}
+
+#[test]
+fn relay_that_never_says_that_the_log_is_read_is_left_for_another_connection() {
+    // SEC-08: without own heartbeats nothing confirms the view.
+    let mut world = World::with(&["Ada"]);
+    world.run(seconds(20));
+    world.disconnect(1);
+    world.tamper = Box::new(|client, message| match message {
+        ServerMessage::CaughtUp { .. } if client == 1 => Vec::new(),
+        ServerMessage::Entry { .. } if client == 1 => Vec::new(),
+        other => vec![other],
+    });
+    world.connect(1);
+    world.run(seconds(40));
+    assert!(!world.clients[1].media_flows);
+    world.tamper = Box::new(|_, message| vec![message]);
+    world.run(seconds(15));
+    assert!(world.clients[1].media_flows, "it tries again by itself");
+}
+
+/// Tells one client once that the log begins after what it has read.
+fn forget_the_place_of(victim: usize) -> Tamper {
+    let mut told = false;
+    Box::new(move |client, message| match message {
+        ServerMessage::Opened(opened) if client == victim && !core::mem::replace(&mut told, true) => {
+            vec![ServerMessage::Opened(Opened { oldest: Seq(opened.oldest.0 + 100_000), ..opened })]
+        }
+        other => vec![other],
+    })
+}
+
+#[test]
+fn media_stops_at_once_though_the_next_rejoin_has_to_wait() {
+    // SEC-05
+    let mut world = World::with(&["Ada"]);
+    world.run(seconds(20));
+    let reopen = |world: &mut World| {
+        world.tamper = forget_the_place_of(1);
+        world.disconnect(1);
+        world.connect(1);
+    };
+    reopen(&mut world);
+    world.run(seconds(3));
+    assert!(world.clients[1].media_flows, "added again");
+    reopen(&mut world);
+    assert!(!world.clients[1].media_flows);
+    world.run(seconds(3));
+    assert!(!world.clients[1].media_flows, "the keys of before are not used while it waits");
+    world.run(seconds(12));
+    assert!(world.clients[1].media_flows);
+    world.assert_agreement(&[0, 1]);
+}
+
 #[test]
 fn silent_half_of_the_room_is_named() {
     let mut world = World::with(&["Ada", "Ben", "Cleo"]);

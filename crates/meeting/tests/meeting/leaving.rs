@@ -234,3 +234,30 @@ fn member_leaves_within_two_seconds_though_the_relay_answers_nothing_and_at_once
     world.run(seconds(2));
     assert_eq!(world.stopped(1), Some(StopReason::Left));
 }
+
+#[test]
+fn namesake_that_is_added_with_a_removal_is_not_taken_for_who_was_removed() {
+    // SEC-11: a name proves nothing.
+    let mut world = World::new(LobbyMode::Wait);
+    let admit = |world: &mut World| {
+        let (knock, _) = world.clients[HOST].machine.knocks().next().unwrap();
+        world.command(HOST, Command::Admit { knock }).unwrap();
+    };
+    for name in ["Ada", "Ben"] {
+        world.knock(name);
+        admit(&mut world);
+        world.run(seconds(2));
+    }
+    let ada = world.member(1);
+    world.knock("Ada");
+    // The one that goes at once makes the next two wait and share a commit.
+    world.command(HOST, Command::SetLobby { lobby: LobbyMode::Open }).unwrap();
+    world.command(HOST, Command::Remove { member: ada }).unwrap();
+    world.run(seconds(2));
+    assert_eq!(world.stopped(1), Some(StopReason::Removed));
+    assert_eq!(world.names(2), ["Ada", "Ben", "Host"]);
+    for client in [HOST, 2] {
+        assert!(world.first(client, |event| removed(event, RemovalReason::Host)).is_some());
+        assert!(world.first(client, |event| removed(event, RemovalReason::Rejoined)).is_none());
+    }
+}
