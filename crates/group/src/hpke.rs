@@ -80,7 +80,7 @@ impl HpkePrivateKey {
     ///
     /// # Errors
     /// [`GroupError::Sealed`] when it is too short, altered, or sealed to another key, `info` or `aad`.
-    pub fn open(&self, info: &[u8], aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, GroupError> {
+    pub fn open(&self, info: &[u8], aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, GroupError> {
         let (enc, ciphertext) = sealed.split_first_chunk::<KEY_LEN>().ok_or(GroupError::Sealed)?;
         self.receive(enc, info)?.open(aad, ciphertext)
     }
@@ -174,8 +174,8 @@ impl HpkeContext {
         Ok(buffer)
     }
 
-    pub(crate) fn open(self, aad: &[u8], ciphertext: &[u8]) -> Result<Vec<u8>, GroupError> {
-        let mut buffer = ciphertext.to_vec();
+    pub(crate) fn open(self, aad: &[u8], ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, GroupError> {
+        let mut buffer = Zeroizing::new(ciphertext.to_vec());
         let len = self
             .aead()?
             .open_in_place(Nonce::assume_unique_for_key(self.nonce), Aad::from(aad), &mut buffer)
@@ -250,7 +250,7 @@ mod tests {
             ciphertext,
             hex("f938558b5d72f1a23810b4be2ab4f84331acc02fc97babc53a52ae8218a355a96d8770ac83d07bea87e13c512a")
         );
-        assert_eq!(receiver.open(&info, &aad, &[&enc[..], &ciphertext].concat()).unwrap(), plaintext);
+        assert_eq!(receiver.open(&info, &aad, &[&enc[..], &ciphertext].concat()).unwrap()[..], plaintext[..]);
     }
 
     #[test]
@@ -259,7 +259,7 @@ mod tests {
         let key = HpkePrivateKey::generate(&mut entropy).unwrap();
         let sealed = key.public_key().seal(&mut entropy, b"info", b"aad", b"knock").unwrap();
         assert_eq!(sealed.len(), 5 + OVERHEAD);
-        assert_eq!(key.open(b"info", b"aad", &sealed).unwrap(), b"knock");
+        assert_eq!(key.open(b"info", b"aad", &sealed).unwrap()[..], b"knock"[..]);
         let other = HpkePrivateKey::generate(&mut entropy).unwrap();
         assert_eq!(other.open(b"info", b"aad", &sealed), Err(GroupError::Sealed));
         assert_eq!(key.open(b"other", b"aad", &sealed), Err(GroupError::Sealed));

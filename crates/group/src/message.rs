@@ -6,7 +6,8 @@ use std::sync::Arc;
 use core::time::Duration;
 
 use incamera_identity::VerifyingKey;
-use incamera_types::{LeafIndex, MemberId};
+use incamera_types::{LeafIndex, MemberId, Pii};
+use zeroize::Zeroizing;
 
 use crate::error::Refusal;
 use crate::keys::EpochKeys;
@@ -167,8 +168,8 @@ pub enum GroupOutput {
         sender: MemberId,
         /// Its leaf.
         leaf: LeafIndex,
-        /// What it sent.
-        bytes: Vec<u8>,
+        /// What it sent: chat, and the secrets of the room (SEC-12, SEC-14).
+        bytes: Pii<Zeroizing<Vec<u8>>>,
     },
     /// What became of an own application message.
     ApplicationSettled {

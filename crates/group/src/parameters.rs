@@ -20,8 +20,9 @@ pub const MAX_ENTRY_LEN: usize = 512 * 1024;
 /// Longest application message before sealing, in bytes.
 pub const MAX_APPLICATION_LEN: usize = 32 * 1024;
 
-/// Longest Welcome in bytes: the tree of 1,024 members takes about 400 kB.
-pub const MAX_WELCOME_LEN: usize = 2 * 1024 * 1024;
+/// Longest Welcome in bytes: the tree of 1,024 members takes about 400 kB, and with its seals it fits into one
+/// blob of the relay.
+pub const MAX_WELCOME_LEN: usize = 1_000_000;
 
 /// Adds in one commit; more wait for the next one.
 pub const MAX_ADDS_PER_COMMIT: usize = 128;

@@ -46,10 +46,9 @@ const fn edge_coordinate(first: u8, middle: u8, last: u8) -> [u8; KEY_LEN] {
 
 /// A private Ed25519 key, kept expanded for signing.
 ///
-/// The seed is erased on drop (SEC-14). ring keeps its expanded copy behind this type without erasing it;
-/// the copy never leaves this value and dies with it.
+/// The seed is not kept (SEC-14). ring keeps its expanded copy behind this type without erasing it; the copy never
+/// leaves this value and dies with it.
 pub struct SigningKey {
-    seed: Zeroizing<[u8; KEY_LEN]>,
     expanded: Box<Ed25519KeyPair>,
     public: VerifyingKey,
 }
@@ -74,13 +73,7 @@ impl SigningKey {
     pub fn from_seed(seed: &[u8; KEY_LEN]) -> Result<Self, IdentityError> {
         let expanded = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| IdentityError::Key)?;
         let public = VerifyingKey::from_slice(expanded.public_key().as_ref())?;
-        Ok(Self { seed: Zeroizing::new(*seed), expanded: Box::new(expanded), public })
-    }
-
-    /// The seed, for the keychain only.
-    #[must_use]
-    pub fn expose_seed(&self) -> &[u8; KEY_LEN] {
-        &self.seed
+        Ok(Self { expanded: Box::new(expanded), public })
     }
 
     /// The public key.

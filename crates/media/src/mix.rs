@@ -2,8 +2,6 @@
 
 mod level;
 mod mixer;
-mod speaker;
 
 pub use level::{SILENCE_DBOV, level_dbov};
 pub use mixer::Mixer;
-pub use speaker::SpeakerDetector;

@@ -12,4 +12,4 @@ pub use view::{I420View, PictureError, Plane};
 pub(crate) use view::{check_size, plane_sizes};
 
 /// Largest width and height of a picture anywhere in Incamera, in pixels (SEC-15).
-pub const MAX_DIMENSION: u32 = 4_096;
+pub const MAX_DIMENSION: u32 = incamera_types::MAX_PICTURE_EDGE as u32;

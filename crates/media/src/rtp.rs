@@ -11,10 +11,10 @@ mod sequence;
 pub use descriptor::{DescriptorError, TemporalLayer, Vp8Descriptor};
 pub use packetize::{Vp8Packet, Vp8Packetizer, Vp8Packets};
 pub use reassemble::{
-    MAX_FRAME_BYTES, MAX_PACKET_BYTES, ReassembledFrame, ReassemblerConfig, ReassemblerEvent,
+    MAX_PACKET_BYTES, MAX_SEALED_BYTES, ReassembledFrame, ReassemblerConfig, ReassemblerEvent,
     ReassemblerStatistics, RtpPacket, Vp8Reassembler,
 };
-pub use sequence::{SequenceUnwrapper, TimestampUnwrapper};
+pub use sequence::SequenceUnwrapper;
 
 /// Largest RTP payload that is sent, descriptor included (wire.md §3). With RTP header, extensions, SRTP tag,
 /// UDP and IPv6 it stays below 1,280 bytes, which every IPv6 path carries.

@@ -15,7 +15,6 @@ mod hold;
 mod member;
 mod output;
 mod receiver;
-mod rights;
 mod sealer;
 mod senders;
 mod streak;

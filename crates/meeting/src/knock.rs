@@ -4,6 +4,8 @@
 //! knock = HPKE(lobby key, info = "Incamera 1.0 knock" || room id, body || HMAC-SHA-256(link key, body))
 //! ```
 
+use core::fmt;
+
 use incamera_group::GroupError;
 use incamera_group::hpke::{HpkePrivateKey, HpkePublicKey};
 use incamera_identity::{Signature, SigningKey, VerifyingKey};
@@ -37,7 +39,7 @@ pub struct Rejoin {
 }
 
 /// What a knock says.
-#[derive(Clone, Debug, PartialEq, Eq, TlsSerialize, TlsDeserializeBytes, TlsSize)]
+#[derive(Clone, PartialEq, Eq, TlsSerialize, TlsDeserializeBytes, TlsSize)]
 pub struct KnockBody {
     /// [`incamera_types::PROTOCOL_VERSION`] of the knocker.
     pub version: u16,
@@ -55,6 +57,13 @@ pub struct KnockBody {
     pub key_package: Vec<u8>,
     /// Set when a member lost the group's keys and wants to be added again.
     pub rejoin: Option<Rejoin>,
+}
+
+impl fmt::Debug for KnockBody {
+    /// The key package holds the name: it is not shown (SEC-12).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KnockBody").field("card_counter", &self.card_counter).finish_non_exhaustive()
+    }
 }
 
 impl Bounded for KnockBody {
@@ -193,6 +202,11 @@ mod tests {
             assert_eq!(open(&flipped), Err(AlarmCode::KnockRefused), "{at}");
         }
         assert_eq!(open(&sealed[..40]), Err(AlarmCode::KnockRefused));
+    }
+
+    #[test]
+    fn sec_12_debug_shows_no_key_package() {
+        assert_eq!(format!("{:?}", body()), "KnockBody { card_counter: 1, .. }");
     }
 
     #[test]

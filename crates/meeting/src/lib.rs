@@ -76,9 +76,9 @@ pub use lobby::MAX_WAITING_KNOCKS;
 pub use machine::{Founding, Knocking, MeetingMachine};
 pub use output::Output;
 pub use recording::{MAX_RECORD_BYTES, MAX_RECORDED_PARTICIPANTS, RECORDING_VERSION, Record};
-pub use reply::{Admission, Denial, MAX_WELCOME, Reply};
+pub use reply::{Admission, Denial, Reply};
 pub use roster::{MemberView, Presence, RoleView, Verification, Who};
-pub use rules::{LockState, MEDIA_DEADLINE, RulesView};
+pub use rules::{LockState, RulesView};
 pub use safeguards::Safeguards;
 pub use secrets::RoomSecrets;
 pub use streams::{

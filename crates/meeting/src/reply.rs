@@ -1,10 +1,11 @@
 //! The reply to a knock, sealed to the key that came inside the knock: neither the relay nor other knockers
 //! can read or forge it.
 
+use incamera_group::MAX_WELCOME_LEN;
 use incamera_group::hpke::{HpkePrivateKey, HpkePublicKey};
 use incamera_types::{Entropy, RoomId};
 use tls_codec::{Serialize as _, TlsDeserializeBytes, TlsSerialize, TlsSize};
-use zeroize::Zeroize as _;
+use zeroize::Zeroizing;
 
 use crate::error::MeetingError;
 use crate::secrets::RoomSecrets;
@@ -13,9 +14,6 @@ use crate::wire::{Bounded, WireError, exact};
 const INFO: &[u8] = b"Incamera 1.0 reply";
 const ADMITTED: u8 = 1;
 const DENIED: u8 = 2;
-
-/// Largest Welcome in a reply; with the seal it fits a blob of 1 MiB.
-pub const MAX_WELCOME: usize = 1_000_000;
 
 /// Why a knock was denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,13 +62,13 @@ pub struct Admission {
     pub log_hash: [u8; 16],
     /// What it needs at the relay.
     pub secrets: RoomSecrets,
-    /// The MLS Welcome; at most 1,000,000 bytes.
+    /// The MLS Welcome; at most [`MAX_WELCOME_LEN`].
     pub welcome: Vec<u8>,
 }
 
 impl Bounded for Admission {
     fn is_bounded(&self) -> bool {
-        (1..=MAX_WELCOME).contains(&self.welcome.len())
+        (1..=MAX_WELCOME_LEN).contains(&self.welcome.len())
     }
 }
 
@@ -84,13 +82,14 @@ pub enum Reply {
 }
 
 impl Reply {
-    fn to_bytes(&self) -> Result<Vec<u8>, MeetingError> {
+    fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, MeetingError> {
         match self {
             Self::Admitted(admission) => {
                 let body = admission.tls_serialize_detached().map_err(|_| MeetingError::Internal)?;
-                Ok([&[ADMITTED], body.as_slice()].concat())
+                let body = Zeroizing::new(body);
+                Ok(Zeroizing::new([&[ADMITTED], body.as_slice()].concat()))
             }
-            Self::Denied(denial) => Ok(vec![DENIED, denial.number()]),
+            Self::Denied(denial) => Ok(Zeroizing::new(vec![DENIED, denial.number()])),
         }
     }
 
@@ -114,10 +113,8 @@ impl Reply {
         reply_key: &HpkePublicKey,
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<u8>, MeetingError> {
-        let mut plain = self.to_bytes()?;
-        let sealed = reply_key.seal(entropy, &info(room, nonce), &[], &plain);
-        plain.zeroize();
-        sealed.map_err(|_| MeetingError::Internal)
+        let plain = self.to_bytes()?;
+        reply_key.seal(entropy, &info(room, nonce), &[], &plain).map_err(|_| MeetingError::Internal)
     }
 
     /// Opens the reply to our knock.
@@ -130,10 +127,7 @@ impl Reply {
         reply_key: &HpkePrivateKey,
         sealed: &[u8],
     ) -> Result<Self, WireError> {
-        let mut plain = reply_key.open(&info(room, nonce), &[], sealed).map_err(|_| WireError::Length)?;
-        let reply = Self::parse(&plain);
-        plain.zeroize();
-        reply
+        Self::parse(&reply_key.open(&info(room, nonce), &[], sealed).map_err(|_| WireError::Length)?)
     }
 }
 

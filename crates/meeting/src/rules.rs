@@ -8,10 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::input::LobbyMode;
 use crate::liveness::Deadlines;
 
-/// Range of the room's media deadline (wire.md §5).
-pub const MEDIA_DEADLINE: core::ops::RangeInclusive<Duration> =
-    Duration::from_secs(10)..=Duration::from_secs(120);
-
 /// The rules in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RulesView {

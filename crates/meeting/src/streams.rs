@@ -17,7 +17,7 @@ pub const MAX_STREAMS: usize = 8;
 pub const MAX_SFU_ID: usize = 64;
 
 /// Largest width or height in pixels.
-pub const MAX_EDGE: u16 = 8_192;
+pub const MAX_EDGE: u16 = incamera_types::MAX_PICTURE_EDGE;
 
 /// A stream on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, TlsSerialize, TlsDeserializeBytes, TlsSize)]

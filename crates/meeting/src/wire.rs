@@ -4,10 +4,11 @@
 //! ```text
 //! u8 version = 1 | u8 kind | body
 //! ```
-//! Unknown versions are a named error; unknown kinds of a known version are ignored and counted, so that a
-//! newer client can add one.
+//! Unknown versions are a named error; unknown kinds of a known version are ignored, so that a newer client can
+//! add one.
 
 use tls_codec::{DeserializeBytes, Serialize as _};
+use zeroize::Zeroizing;
 
 use crate::chat::ChatText;
 use crate::heartbeat::Heartbeat;
@@ -93,11 +94,11 @@ impl Bounded for KeyMissing {
 }
 
 impl MeetingMessage {
-    /// The bytes to be sealed.
+    /// The bytes to be sealed; erased when they are dropped, for they may be secrets (SEC-14).
     ///
     /// # Errors
     /// [`WireError::Range`] for a message that no peer would accept.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, WireError> {
+    pub fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, WireError> {
         let (kind, body) = match self {
             Self::Heartbeat(body) => (HEARTBEAT, body.tls_serialize_detached()),
             Self::Chat(body) => (CHAT, body.tls_serialize_detached()),
@@ -107,8 +108,8 @@ impl MeetingMessage {
             Self::Leaving => (LEAVING, Ok(Vec::new())),
             Self::Ended => (ENDED, Ok(Vec::new())),
         };
-        let mut bytes = vec![MESSAGE_VERSION, kind];
-        bytes.append(&mut body.map_err(|_| WireError::Range)?);
+        let body = Zeroizing::new(body.map_err(|_| WireError::Range)?);
+        let bytes = Zeroizing::new([&[MESSAGE_VERSION, kind], body.as_slice()].concat());
         if bytes.len() > MAX_MESSAGE { Err(WireError::Range) } else { Ok(bytes) }
     }
 

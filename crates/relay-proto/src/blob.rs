@@ -25,22 +25,12 @@ impl Blob {
     /// # Errors
     /// [`WireError::TooLong`] when it is longer than [`Blob::MAX_PAYLOAD`].
     pub fn pad(payload: &[u8]) -> Result<Self, WireError> {
-        Self::pad_to(payload, 0)
-    }
-
-    /// Pads `payload` to at least `size` bytes in all, for kinds of message that must all have one size
-    /// (strict metadata mode, wire.md §7).
-    ///
-    /// # Errors
-    /// [`WireError::TooLong`] when the payload is longer than [`Blob::MAX_PAYLOAD`] or `size` than the largest
-    /// blob.
-    pub fn pad_to(payload: &[u8], size: usize) -> Result<Self, WireError> {
         let too_long = WireError::TooLong("blob");
-        if payload.len() > Self::MAX_PAYLOAD || size > BLOB {
+        if payload.len() > Self::MAX_PAYLOAD {
             return Err(too_long);
         }
         let len = u32::try_from(payload.len()).map_err(|_| too_long)?;
-        let padded = payload.len().saturating_add(LENGTH_LEN).max(size).next_multiple_of(BLOB_STEP);
+        let padded = payload.len().saturating_add(LENGTH_LEN).next_multiple_of(BLOB_STEP);
         let mut bytes = Vec::with_capacity(padded);
         bytes.extend_from_slice(&len.to_be_bytes());
         bytes.extend_from_slice(payload);
@@ -112,14 +102,6 @@ mod tests {
             assert_eq!(blob.unpad().unwrap(), payload);
         }
         assert_eq!(Blob::pad(&vec![0; Blob::MAX_PAYLOAD + 1]), Err(WireError::TooLong("blob")));
-    }
-
-    #[test]
-    fn payloads_of_one_kind_can_have_one_size() {
-        let short = Blob::pad_to(b"x", 2_000).unwrap();
-        let long = Blob::pad_to(&[1; 1_900], 2_000).unwrap();
-        assert_eq!(short.as_bytes().len(), long.as_bytes().len());
-        assert_eq!(Blob::pad_to(b"x", BLOB + 1), Err(WireError::TooLong("blob")));
     }
 
     #[test]

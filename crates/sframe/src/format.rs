@@ -12,8 +12,8 @@ use crate::header::ShortHeader;
 use crate::prefix::ClearPrefix;
 use crate::{FormatError, FrameNumber, Padding, SealError};
 
-/// Bytes that one encoded frame may have, padding included (1 MiB; a 720p key frame has some 100 kB).
-pub const MAX_FRAME_BYTES: usize = 1 << 20;
+/// Bytes that one encoded frame may have, padding included.
+pub use incamera_types::MAX_FRAME_BYTES;
 
 /// Bytes of the AEAD tag; never truncated (SEC-02).
 pub(crate) const TAG_BYTES: usize = 16;

@@ -50,6 +50,6 @@ pub use header::{Header, HeaderError, MAX_HEADER_BYTES};
 pub use keyring::EpochKeyring;
 pub use keys::BaseKey;
 pub use open::{FramePosition, OpenedFrame, UnopenedFrame};
-pub use replay::{ReplayError, WINDOW_FRAMES};
+pub use replay::ReplayError;
 pub use safeguards::Safeguards;
 pub use seal::{FrameSender, SealedFrame};

@@ -2,7 +2,7 @@
 
 /// Frames behind the newest that may still come (5 s of audio, over 4 s of video at 60 fps): more than the
 /// 3 s for which a frame is fresh at all.
-pub const WINDOW_FRAMES: u64 = 256;
+pub(crate) const WINDOW_FRAMES: u64 = 256;
 
 const WORDS: usize = 4;
 

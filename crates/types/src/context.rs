@@ -117,7 +117,7 @@ impl Context {
 }
 
 /// An SFrame key id: `context << 16 | leaf << 6 | (epoch mod 64)` (wire.md §2; E = 6, S = 10).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kid(u64);
 
 /// A key id that no Incamera client can have sent.

@@ -4,7 +4,6 @@ use core::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::{Blame, Fault, RoomId};
@@ -35,7 +34,7 @@ impl LinkSecret {
 }
 
 /// Host and port of a relay, reached by WebSocket over TLS.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RelayAddress {
     host: String,
     port: u16,
@@ -181,12 +180,6 @@ impl Invite {
         format!("{SCHEME}{}/#{}", self.relay, self.payload())
     }
 
-    /// The same invite for the static page at `https://<page_origin>/j`.
-    #[must_use]
-    pub fn to_page_link(&self, page_origin: &str) -> String {
-        format!("https://{page_origin}/j#{}/{}", self.relay, self.payload())
-    }
-
     fn payload(&self) -> String {
         let flags = if self.tls_pin.is_some() { FLAG_TLS_PIN } else { 0 };
         let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(FIXED_LEN.saturating_add(32)));
@@ -275,7 +268,8 @@ mod tests {
         for pin in [None, Some([5; 32])] {
             let invite = invite(pin);
             assert_eq!(Invite::parse(&invite.to_link()).unwrap(), invite);
-            assert_eq!(Invite::parse(&invite.to_page_link("join.example")).unwrap(), invite);
+            let page = format!("https://join.example/j#{}/{}", invite.relay, invite.payload());
+            assert_eq!(Invite::parse(&page).unwrap(), invite);
             assert_eq!(Invite::parse(&format!("  {}\n", invite.to_link())).unwrap(), invite);
         }
     }

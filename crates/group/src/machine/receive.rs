@@ -1,12 +1,13 @@
 //! The log, entry by entry.
 
-use incamera_types::{LeafIndex, MemberId, Mono};
+use incamera_types::{LeafIndex, MemberId, Mono, Pii};
 use openmls::prelude::{
     ContentType, ProcessMessageError, ProcessedMessage, ProcessedMessageContent, ProtocolMessage, Sender,
     StageCommitError, StagedCommit,
 };
 use openmls::treesync::errors::ApplyUpdatePathError;
 use openmls_traits::OpenMlsProvider as _;
+use zeroize::Zeroizing;
 
 use super::{GroupMachine, committer_tag, epoch_of};
 use crate::authority::{EpochView, Verdict};
@@ -80,7 +81,7 @@ impl GroupMachine {
                     seq,
                     sender,
                     leaf,
-                    bytes: message.into_bytes(),
+                    bytes: Pii::new(Zeroizing::new(message.into_bytes())),
                 }),
                 _ => self.skip(seq, Refusal::Sender, None),
             },

@@ -236,6 +236,7 @@ impl OpenMlsCrypto for RingCrypto {
         private_key(sk_r)?
             .receive(enc, info)
             .and_then(|context| context.open(aad, input.ciphertext.as_slice()))
+            .map(|mut plaintext| core::mem::take(&mut *plaintext))
             .map_err(|_| CryptoError::HpkeDecryptionError)
     }
 

@@ -39,7 +39,16 @@ impl RamStorage {
     }
 }
 
-fn encode(value: &(impl Serialize + ?Sized)) -> Result<Vec<u8>, StorageError> {
+/// Encodes into a buffer of just the right size: one that grew would leave copies of keys behind (SEC-14).
+fn encode(value: &(impl Serialize + ?Sized)) -> Result<Zeroizing<Vec<u8>>, StorageError> {
+    let size = postcard::experimental::serialized_size(&value).map_err(|_| StorageError)?;
+    let mut bytes = Zeroizing::new(vec![0; size]);
+    let written = postcard::to_slice(value, &mut bytes).map_err(|_| StorageError)?.len();
+    if written == size { Ok(bytes) } else { Err(StorageError) }
+}
+
+/// Encodes the name of a value; it is no secret.
+fn name(value: &(impl Serialize + ?Sized)) -> Result<Vec<u8>, StorageError> {
     postcard::to_allocvec(value).map_err(|_| StorageError)
 }
 
@@ -47,7 +56,7 @@ fn read<T: Entity<CURRENT_VERSION>>(
     shelf: &Shelf,
     key: &impl Key<CURRENT_VERSION>,
 ) -> Result<Option<T>, StorageError> {
-    shelf.get(&encode(key)?).map(|bytes| postcard::from_bytes(bytes).map_err(|_| StorageError)).transpose()
+    shelf.get(&name(key)?).map(|bytes| postcard::from_bytes(bytes).map_err(|_| StorageError)).transpose()
 }
 
 fn epoch_key(
@@ -55,7 +64,7 @@ fn epoch_key(
     epoch: &impl Key<CURRENT_VERSION>,
     leaf_index: u32,
 ) -> Result<Vec<u8>, StorageError> {
-    Ok([encode(group_id)?, encode(epoch)?, leaf_index.to_be_bytes().to_vec()].concat())
+    Ok([name(group_id)?, name(epoch)?, leaf_index.to_be_bytes().to_vec()].concat())
 }
 
 /// Methods that write or delete what is never read back.
@@ -158,7 +167,7 @@ impl StorageProvider<CURRENT_VERSION> for RamStorage {
         public_key: &EncryptionKey,
         key_pair: &HpkeKeyPair,
     ) -> Result<(), StorageError> {
-        self.shelves().leaf_keys.insert(encode(public_key)?, Zeroizing::new(encode(key_pair)?));
+        self.shelves().leaf_keys.insert(name(public_key)?, encode(key_pair)?);
         Ok(())
     }
 
@@ -176,7 +185,7 @@ impl StorageProvider<CURRENT_VERSION> for RamStorage {
         &self,
         public_key: &EncryptionKey,
     ) -> Result<(), StorageError> {
-        self.shelves().leaf_keys.remove(&encode(public_key)?);
+        self.shelves().leaf_keys.remove(&name(public_key)?);
         Ok(())
     }
 
@@ -192,7 +201,7 @@ impl StorageProvider<CURRENT_VERSION> for RamStorage {
         key_pairs: &[HpkeKeyPair],
     ) -> Result<(), StorageError> {
         let key = epoch_key(group_id, epoch, leaf_index)?;
-        self.shelves().epoch_keys.insert(key, Zeroizing::new(encode(key_pairs)?));
+        self.shelves().epoch_keys.insert(key, encode(key_pairs)?);
         Ok(())
     }
 
@@ -233,7 +242,7 @@ impl StorageProvider<CURRENT_VERSION> for RamStorage {
         hash_ref: &HashReference,
         key_package: &KeyPackage,
     ) -> Result<(), StorageError> {
-        self.shelves().key_packages.insert(encode(hash_ref)?, Zeroizing::new(encode(key_package)?));
+        self.shelves().key_packages.insert(name(hash_ref)?, encode(key_package)?);
         Ok(())
     }
 
@@ -251,7 +260,7 @@ impl StorageProvider<CURRENT_VERSION> for RamStorage {
         &self,
         hash_ref: &KeyPackageRef,
     ) -> Result<(), StorageError> {
-        self.shelves().key_packages.remove(&encode(hash_ref)?);
+        self.shelves().key_packages.remove(&name(hash_ref)?);
         Ok(())
     }
 }

@@ -63,7 +63,7 @@ impl Delegation {
 
     /// The holder of the `issuer`-th delegation (counted from 1) lets `delegate` sign.
     #[must_use]
-    pub fn issue_from(
+    pub(crate) fn issue_from(
         room: RoomId,
         issuer_key: &SigningKey,
         issuer: u8,

@@ -180,7 +180,9 @@ impl Room {
                 GroupOutput::RemovalFailed { member, reason } => peer.removals_failed.push((member, reason)),
                 GroupOutput::RulesFailed { reason } => peer.rules_failed.push(reason),
                 GroupOutput::EpochStarted(started) => peer.keys.push(started.keys),
-                GroupOutput::ApplicationReceived { sender, bytes, .. } => peer.heard.push((sender, bytes)),
+                GroupOutput::ApplicationReceived { sender, bytes, .. } => {
+                    peer.heard.push((sender, bytes.reveal().to_vec()));
+                }
                 GroupOutput::ApplicationSettled { outcome, .. } => peer.settled.push(outcome),
                 GroupOutput::EntrySkipped { seq, reason, sender } => {
                     peer.skipped.push((seq, reason));

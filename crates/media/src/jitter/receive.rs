@@ -57,8 +57,8 @@ impl AudioReceiver {
         })
     }
 
-    /// Takes an opened Opus packet whose block begins at `timestamp` (48 kHz, extended by
-    /// [`crate::rtp::TimestampUnwrapper`]).
+    /// Takes an opened Opus packet whose block begins at `timestamp` (48 kHz, extended to 64
+    /// bits).
     pub fn handle_packet(&mut self, now: Mono, timestamp: u64, packet: FrameBuf) -> Inserted {
         self.buffer.insert(now, timestamp, packet)
     }

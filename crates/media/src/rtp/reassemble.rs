@@ -9,8 +9,8 @@ use incamera_types::{FrameBuf, Mono};
 use super::descriptor::{TemporalLayer, Vp8Descriptor};
 use window::{Piece, Placed, Slot, Window};
 
-/// Largest sealed frame that is put together: a 4K key frame at full quality is below 2 MiB.
-pub const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
+/// Largest sealed frame that is put together: the largest encoded one, its prefix, header and tag.
+pub const MAX_SEALED_BYTES: usize = incamera_types::MAX_FRAME_BYTES + 128;
 
 /// Largest RTP payload that is accepted: above any path MTU on the internet.
 pub const MAX_PACKET_BYTES: usize = 2_048;
@@ -102,7 +102,7 @@ pub struct ReassemblerStatistics {
 /// Puts the frames of one RTP stream (SSRC) together. Sans-IO: feed packets, then drain [`Self::poll`].
 ///
 /// Packets may come in any order, any number of times; frames leave complete, once, in order. Loss is decided by
-/// sequence numbers alone. Everything is bounded: 4,096 packets, [`MAX_FRAME_BYTES`] a frame,
+/// sequence numbers alone. Everything is bounded: 4,096 packets, [`MAX_SEALED_BYTES`] a frame,
 /// [`ReassemblerConfig::max_wait`] of patience (SEC-15).
 pub struct Vp8Reassembler<P> {
     config: ReassemblerConfig,
@@ -286,7 +286,7 @@ impl<P: AsRef<[u8]>> Vp8Reassembler<P> {
                 Some(Slot::Piece(piece)) if piece.timestamp != timestamp => return Scan::Broken(index),
                 Some(Slot::Piece(piece)) => {
                     self.scanned_bytes = self.scanned_bytes.saturating_add(piece.chunk().len());
-                    if self.scanned_bytes > MAX_FRAME_BYTES {
+                    if self.scanned_bytes > MAX_SEALED_BYTES {
                         return Scan::Broken(index.saturating_add(1));
                     }
                     if piece.marker {

@@ -31,34 +31,6 @@ impl SequenceUnwrapper {
     }
 }
 
-/// Extends 32-bit RTP timestamps to 64 bits, like [`SequenceUnwrapper`].
-#[derive(Clone, Debug, Default)]
-pub struct TimestampUnwrapper {
-    highest: Option<u64>,
-}
-
-impl TimestampUnwrapper {
-    /// An unwrapper that has seen nothing.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { highest: None }
-    }
-
-    /// The extended timestamp, in ticks of the stream's clock.
-    pub fn unwrap(&mut self, timestamp: u32) -> u64 {
-        let Some(highest) = self.highest else {
-            let first = u64::from(timestamp).saturating_add(1 << 32);
-            self.highest = Some(first);
-            return first;
-        };
-        let low = u32::try_from(highest & 0xffff_ffff).unwrap_or(0);
-        let step = timestamp.wrapping_sub(low).cast_signed();
-        let extended = highest.saturating_add_signed(i64::from(step));
-        self.highest = Some(highest.max(extended));
-        extended
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,13 +50,5 @@ mod tests {
         let mut unwrapper = SequenceUnwrapper::new();
         let first = unwrapper.unwrap(0);
         assert_eq!(unwrapper.unwrap(65_535), first - 1);
-    }
-
-    #[test]
-    fn timestamps_keep_rising_over_the_wrap() {
-        let mut unwrapper = TimestampUnwrapper::new();
-        let first = unwrapper.unwrap(u32::MAX - 959);
-        assert_eq!(unwrapper.unwrap(0), first + 960);
-        assert_eq!(unwrapper.unwrap(u32::MAX - 959), first);
     }
 }

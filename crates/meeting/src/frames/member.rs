@@ -2,11 +2,11 @@
 
 use core::time::Duration;
 
+use incamera_group::ContextSet;
 use incamera_types::{Context, LeafIndex, MemberId, Mono};
 
 use super::clock::SenderClock;
 use super::counts::MemberCounts;
-use super::rights::ContextSet;
 use super::streak::{SOURCES, Streak, source_of};
 use crate::{MediaReport, Unopened};
 

@@ -1,9 +1,9 @@
 //! The members whose frames may come, each at a place that stays the same while it is a member.
 
+use incamera_group::ContextSet;
 use incamera_types::{LeafIndex, MemberId};
 
 use super::member::Sender;
-use super::rights::ContextSet;
 use crate::KeyHolder;
 
 /// Members by place. Epochs point to places; a place is free again only after no epoch points to it.
@@ -54,7 +54,7 @@ impl Senders {
             losses.gone.extend(slot.take_if(|sender| !stays(sender)).map(|sender| sender.leaf));
         }
         for holder in members {
-            let contexts = ContextSet::of(&holder.contexts);
+            let contexts = holder.contexts.iter().copied().collect::<ContextSet>();
             if let Some(sender) = self.find_mut(holder.member) {
                 losses.rights_lost |= !contexts.covers(sender.contexts);
                 sender.contexts = contexts;

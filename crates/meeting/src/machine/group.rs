@@ -45,7 +45,7 @@ impl MeetingMachine {
             GroupOutput::RulesFailed { .. } => self.alarm(now, AlarmCode::RulesFailed, None),
             GroupOutput::EpochStarted(started) => self.enter_epoch(now, *started),
             GroupOutput::ApplicationReceived { seq, sender, leaf, bytes } => {
-                self.message_came(now, seq, (sender, leaf), &bytes);
+                self.message_came(now, seq, (sender, leaf), bytes.reveal());
             }
             GroupOutput::ApplicationSettled { id, outcome } => self.message_settled(now, id, outcome),
             GroupOutput::EntrySkipped { reason, sender, .. } => self.entry_skipped(now, reason, sender),
