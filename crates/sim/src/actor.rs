@@ -53,6 +53,8 @@ pub(crate) struct Actor {
     pub(crate) entries_in_all: u64,
     /// Since when it has been in the meeting, the last time.
     pub(crate) in_since: Option<Mono>,
+    /// When it was last shown that the log is forked.
+    pub(crate) fork_shown: Option<Mono>,
     pub(crate) trick: Option<Trick>,
     /// When the last message of each direction arrives: connections keep order.
     pub(crate) up_arrives: Mono,
@@ -91,6 +93,7 @@ impl Actor {
             entries_on_connection: 0,
             entries_in_all: 0,
             in_since: None,
+            fork_shown: None,
             trick: None,
             up_arrives: Mono::default(),
             down_arrives: Mono::default(),
@@ -104,6 +107,12 @@ impl Actor {
 
     pub(crate) fn is_in(&self) -> bool {
         self.life == Life::Running && self.machine.state() == MeetingState::InMeeting
+    }
+
+    /// Whether the relay is keeping messages from it or of it: it may know nothing of the newest epoch, and what
+    /// it seals in an old one nobody takes.
+    pub(crate) const fn is_slowed(&self) -> bool {
+        matches!(self.trick, Some(Trick::Withhold { .. } | Trick::Stretch { .. } | Trick::HoldBack { .. }))
     }
 
     /// Whether it is in and nothing has kept it from the relay since `since`.

@@ -14,6 +14,9 @@ use crate::world::{HOST, World};
 /// A hostile relay is shown within this time (SEC-08, SEC-09).
 const SHOWN_WITHIN: Duration = Duration::from_secs(11);
 
+/// An alarm is not raised again within this time; a log that is still forked then is shown anew.
+const SHOWN_ONCE_IN: Duration = Duration::from_secs(30);
+
 /// A member that is gone is shown as lost within this time, whatever of it the relay still delivers.
 const LOST_WITHIN: Duration = Duration::from_secs(11);
 
@@ -98,7 +101,9 @@ pub(crate) fn contains_canary(bytes: &[u8]) -> bool {
 impl World {
     pub(crate) fn expect_fork(&mut self, actor: usize) {
         self.invariants.is_forked = true;
-        self.expect(actor, Shown::Fork, SHOWN_WITHIN);
+        let quiet_until = self.actors[actor].fork_shown.map(|at| at.plus(SHOWN_ONCE_IN));
+        let quiet_for = quiet_until.map_or(Duration::ZERO, |until| until.since(self.now.mono));
+        self.expect(actor, Shown::Fork, quiet_for + SHOWN_WITHIN);
     }
 
     pub(crate) fn expect_gap(&mut self, actor: usize, seq: Seq) {
@@ -337,6 +342,9 @@ impl World {
     }
 
     fn shown(&mut self, actor: usize, code: AlarmCode) {
+        if code == AlarmCode::ForkLog {
+            self.actors[actor].fork_shown = Some(self.now.mono);
+        }
         self.invariants.expectations.retain(|expected| {
             let fits = match expected.what {
                 Shown::Fork => code == AlarmCode::ForkLog,
@@ -352,7 +360,8 @@ impl World {
         let Some(who) = self.actors.iter().position(|actor| actor.members.contains(&member)) else { return };
         let client = &self.actors[who];
         let patience = self.setup.removed_after + self.setup.removed_after;
-        let hindered = client.hindered.is_some_and(|at| self.now.mono.since(at) <= patience);
+        let hindered =
+            client.is_slowed() || client.hindered.is_some_and(|at| self.now.mono.since(at) <= patience);
         let current = client.machine.own_member() == Some(member);
         if client.is_in() && current && !hindered {
             self.broken(format_args!("participant {who} was removed for silence but was there"));

@@ -165,10 +165,12 @@ impl World {
         self.counts.add("crash while held back");
         self.note(actor, "crashes while the relay holds back what it sent");
         self.actors[actor].life = Life::Crashed;
-        for other in 0..self.actors.len() {
-            // Whoever came later has never heard of its clock before.
-            let knew_it = self.actors[other].in_since.is_some_and(|at| at.plus(KNOWN_AFTER) < since);
-            if knew_it && self.actors[other].is_well_since(since) {
+        let was_in = |at: usize| self.actors[at].in_since.is_some_and(|at| at.plus(KNOWN_AFTER) < since);
+        // Of a member that came or was added again later, nobody has ever heard a heartbeat that was not late.
+        let observers: Vec<usize> =
+            (0..self.actors.len()).filter(|other| was_in(actor) && was_in(*other)).collect();
+        for other in observers {
+            if self.actors[other].is_well_since(since) {
                 self.expect_silence(other, member);
             }
         }
