@@ -395,7 +395,7 @@ fn answers_to_nothing_are_shown_and_ignored() {
     world
         .feed(
             1,
-            incamera_meeting::Input::Relay(ServerMessage::Card {
+            Input::Relay(ServerMessage::Card {
                 in_reply_to: incamera_relay_proto::ClientRef(9_999),
                 card: strange,
             }),
