@@ -17,8 +17,8 @@ use incamera_types::{MemberId, Mono, Now};
 /// Silence after which a member is shown as lost: 10 s (wire.md §5), less what a tick may come late.
 pub const QUIET_AFTER: Duration = Duration::from_millis(9_800);
 
-/// Age up to which a confirmation of our own view counts (wire.md §5).
-pub const CONFIRMED_FOR: Duration = Duration::from_secs(10);
+/// Age up to which a confirmation of our own view counts: 10 s (wire.md §5), less what a tick may come late.
+pub const CONFIRMED_FOR: Duration = Duration::from_millis(9_800);
 
 /// Longest stretch without any delivery that still counts as observed time: one heartbeat interval, in which
 /// at least our own heartbeat comes back.
