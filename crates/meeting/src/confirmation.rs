@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(confirmation.view(at(9), SMALL), View::Confirmed);
         assert_eq!(confirmation.view(at(10), SMALL), View::Degraded { stops_in: Duration::from_secs(20) });
         assert_eq!(confirmation.view(at(30), SMALL), View::Dead);
-        assert_eq!(confirmation.next_deadline(at(0), SMALL), Some(at(10)));
+        assert_eq!(confirmation.next_deadline(at(0), SMALL), Some(at(0).plus(CONFIRMED_FOR)));
         assert_eq!(confirmation.next_deadline(at(10), SMALL), Some(at(30)));
         assert_eq!(confirmation.next_deadline(at(30), SMALL), None);
     }

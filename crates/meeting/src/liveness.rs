@@ -404,8 +404,8 @@ mod tests {
         let every = Duration::from_secs(5);
         assert!(liveness.covered_lately(at(5).mono, every).is_none(), "nobody covers anything yet");
         liveness.covered(1);
-        assert!(liveness.covered_lately(at(15).mono, every).is_some());
-        assert!(liveness.covered_lately(at(16).mono, every).is_none());
+        assert!(liveness.covered_lately(at(14).mono, every).is_some());
+        assert!(liveness.covered_lately(at(15).mono, every).is_none());
         liveness.covered(2);
         assert!(liveness.covered_lately(at(16).mono, every).is_some());
     }

@@ -19,6 +19,9 @@ pub const MAX_WAITING_KNOCKS: usize = 300;
 /// Nonces of knocks that were let into the lobby, remembered while such a knock would still be fresh.
 const MAX_NONCES_SEEN: usize = 8_192;
 
+/// Nonces of refused knocks, the newest: a flood of them makes room for itself and for nothing else.
+const MAX_REFUSED: usize = 8_192;
+
 /// How long an admitter's heartbeats echo a joiner's nonce.
 const ECHO_FOR: core::time::Duration = core::time::Duration::from_secs(30);
 
@@ -62,6 +65,7 @@ pub(crate) struct Lobby {
     keys: VecDeque<HpkePrivateKey>,
     waiting: BTreeMap<KnockId, Knocker>,
     nonces: VecDeque<(u64, [u8; 16], KnockId)>,
+    refused: VecDeque<([u8; 16], KnockId)>,
     next_number: u32,
     echoes: VecDeque<(Mono, [u8; 16])>,
     rejoin_keys: BTreeMap<VerifyingKey, VerifyingKey>,
@@ -74,6 +78,7 @@ impl Lobby {
             keys: key.into_iter().collect(),
             waiting: BTreeMap::new(),
             nonces: VecDeque::new(),
+            refused: VecDeque::new(),
             next_number: 0,
             echoes: VecDeque::new(),
             rejoin_keys: BTreeMap::new(),
@@ -103,7 +108,7 @@ impl Lobby {
             .any(|knocker| knocker.replaces == Some(member) && knocker.decision == Decision::Admitted)
     }
 
-    /// Whether a knock is new. Remembers nothing: who floods with knocks that are not let in costs nobody a place.
+    /// Whether a knock is new. Remembers nothing yet: who floods with knocks that are not let in costs nobody a place.
     ///
     /// # Errors
     /// [`Turned::Known`], [`Turned::Replayed`].
@@ -111,10 +116,21 @@ impl Lobby {
         if self.waiting.contains_key(&knock) {
             return Err(Turned::Known);
         }
-        match self.nonces.iter().find(|(_, nonce, _)| *nonce == body.nonce) {
-            Some((_, _, first)) if *first != knock => Err(Turned::Replayed),
+        let let_in = self.nonces.iter().map(|(_, nonce, first)| (nonce, first));
+        let refused = self.refused.iter().map(|(nonce, first)| (nonce, first));
+        match let_in.chain(refused).find(|(nonce, _)| **nonce == body.nonce) {
+            Some((_, first)) if *first != knock => Err(Turned::Replayed),
             _ => Ok(()),
         }
+    }
+
+    /// Remembers a knock that was answered with a refusal: shown again under another id, when the door may be open, it is
+    /// a replay (SEC-19).
+    pub(crate) fn refuse(&mut self, knock: KnockId, body: &KnockBody) {
+        if self.refused.len() >= MAX_REFUSED {
+            self.refused.pop_front();
+        }
+        self.refused.push_back((body.nonce, knock));
     }
 
     /// Whether there is a place for a knock. A member that comes back has one of its own: nobody can fill the
@@ -324,13 +340,17 @@ mod tests {
         assert!(lobby.nonces.len() <= MAX_NONCES_SEEN);
     }
 
+    /// SEC-19
     #[test]
-    fn knock_that_was_not_let_in_is_not_remembered() {
-        let lobby = Lobby::new(None);
+    fn refused_knock_is_a_replay_under_another_id_and_takes_nobodys_place() {
+        let mut lobby = Lobby::new(None);
         for n in 0..20_000 {
             assert_eq!(lobby.check(id(n), &body(n)), Ok(()));
+            lobby.refuse(id(n), &body(n));
         }
-        assert!(lobby.nonces.is_empty());
+        assert_eq!(lobby.check(id(20_001), &body(19_999)), Err(Turned::Replayed));
+        assert_eq!(lobby.find_place(0, None), Ok(()));
+        assert!(lobby.nonces.is_empty() && lobby.refused.len() == MAX_REFUSED);
     }
 
     #[test]

@@ -50,27 +50,32 @@ impl MeetingMachine {
         if self.safeguards.checks_knocks() && !body.is_fresh(now) {
             // Its clock may be off, or it waited for us to come back: it may knock anew.
             self.alarm(now, AlarmCode::KnockStale, None);
-            return self.reply(knock, &body, &Reply::Denied(Denial::Stale));
+            return self.refuse_knock(knock, &body, Denial::Stale);
         }
         if body.version != PROTOCOL_VERSION {
-            return self.reply(knock, &body, &Reply::Denied(Denial::Version));
+            return self.refuse_knock(knock, &body, Denial::Version);
         }
         let Ok(applicant) = Applicant::read(&body.key_package) else {
             self.alarm(now, AlarmCode::KnockRefused, None);
-            return self.reply(knock, &body, &Reply::Denied(Denial::Host));
+            return self.refuse_knock(knock, &body, Denial::Host);
         };
         let replaces = self.replaced_by(&body, &applicant);
         let locked = self.rules.as_ref().is_some_and(|rules| rules.lock == LockState::Locked);
         if locked && replaces.is_none() {
-            return self.reply(knock, &body, &Reply::Denied(Denial::Locked));
+            return self.refuse_knock(knock, &body, Denial::Locked);
         }
         if self.lobby.find_place(now.unix_ms, replaces).is_err() {
             self.alarm(now, AlarmCode::KnockFlood, None);
-            return self.reply(knock, &body, &Reply::Denied(Denial::Full));
+            return self.refuse_knock(knock, &body, Denial::Full);
         }
         let name = Pii::new(applicant.credential.name().reveal().to_owned());
         let number = self.lobby.add(now.unix_ms, knock, body, (applicant.leaf_key, name.clone()), replaces);
         self.emit(Event::Knocked { knock: number, name });
+    }
+
+    fn refuse_knock(&mut self, knock: KnockId, body: &KnockBody, why: Denial) {
+        self.lobby.refuse(knock, body);
+        self.reply(knock, body, &Reply::Denied(why));
     }
 
     fn open_knock(&self, blob: &Blob) -> Option<KnockBody> {
