@@ -11,7 +11,9 @@ use incamera_types::Pii;
 
 use crate::DeviceError;
 
-pub(crate) use stream::{Faults, StreamShape, input_config, open_input, open_output, output_config};
+pub(crate) use stream::{
+    Faults, LOST_AFTER, START_PATIENCE, StreamShape, input_config, open_input, open_output, output_config,
+};
 
 /// Where the kernel shows its sound hardware.
 const ALSA_DEVICES: &str = "/dev/snd";

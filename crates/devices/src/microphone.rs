@@ -14,7 +14,10 @@ use crate::audio::{
     AudioBlock, AudioSource, BLOCK_SAMPLES, BlockSamples, Polled, SAMPLE_RATE_HZ, VoiceProcessing,
 };
 use crate::clock::SystemClock;
-use crate::host::{AudioHost, DeviceChoice, Direction, Faults, StreamShape, input_config, open_input};
+use crate::host::{
+    AudioHost, DeviceChoice, Direction, Faults, LOST_AFTER, START_PATIENCE, StreamShape, input_config,
+    open_input,
+};
 use crate::stamp::StampSmoother;
 
 /// Seconds of sound that may wait between the callback and the blocks.
@@ -25,12 +28,6 @@ const MARK_SLOTS: usize = 1_024;
 
 /// How soon to look again when there is no whole block yet.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
-
-/// Silence of the callbacks after which the device counts as lost.
-const LOST_AFTER: Duration = Duration::from_secs(2);
-
-/// Additional time until the first callback: wireless microphones and idle audio systems take seconds to start.
-const START_PATIENCE: Duration = Duration::from_secs(4);
 
 /// The time of one position in the stream of samples.
 #[derive(Clone, Copy, Debug)]

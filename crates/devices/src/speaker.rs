@@ -13,16 +13,16 @@ use rtrb::{Producer, RingBuffer};
 use crate::DeviceError;
 use crate::audio::{AudioSink, BlockSamples, Polled};
 use crate::clock::SystemClock;
-use crate::host::{AudioHost, DeviceChoice, Direction, Faults, StreamShape, open_output, output_config};
+use crate::host::{
+    AudioHost, DeviceChoice, Direction, Faults, LOST_AFTER, START_PATIENCE, StreamShape, open_output,
+    output_config,
+};
 
 /// Sound that is kept ready beyond what the largest callback takes: one block and some scheduling jitter.
 const RESERVE: Duration = Duration::from_millis(25);
 
 /// Sound that fits between the blocks and the callback: more than any callback takes at once.
 const RING: Duration = Duration::from_secs(1);
-
-/// Silence of the callbacks after which the device counts as lost.
-const LOST_AFTER: Duration = Duration::from_secs(2);
 
 /// What the callback tells about itself, without locks.
 #[derive(Debug, Default)]
@@ -155,7 +155,7 @@ impl Feed {
             converted: Vec::new(),
             report,
             callbacks_seen: 0,
-            last_callback: now,
+            last_callback: now.plus(START_PATIENCE),
         };
         Ok((port, feed))
     }
@@ -250,5 +250,13 @@ mod tests {
         assert_eq!(feed.poll_wanted(now.plus(LOST_AFTER)), Ok(Polled::Ready));
         let late = now.plus(LOST_AFTER).plus(Duration::from_micros(1));
         assert_eq!(feed.poll_wanted(late), Err(DeviceError::Lost));
+    }
+
+    #[test]
+    fn speaker_may_take_longer_to_start() {
+        let (_port, mut feed) = Feed::with_layout(1, 48_000, Mono::default()).unwrap();
+        let patient = Mono::default().plus(START_PATIENCE).plus(LOST_AFTER);
+        assert!(feed.poll_wanted(patient).is_ok());
+        assert_eq!(feed.poll_wanted(patient.plus(Duration::from_micros(1))), Err(DeviceError::Lost));
     }
 }

@@ -42,7 +42,9 @@ impl Material {
         let spoken = stage.path("spoken.wav");
         let (speech, film): (PathBuf, Vec<String>) = match material {
             Some(folder) => {
-                (folder.join("speech-1.wav"), vec!["-i".into(), text(&folder.join("video-1.y4m"))])
+                // Some are shorter than ten seconds: again from the start.
+                let film = ["-stream_loop", "-1", "-i"].map(str::to_owned).into_iter();
+                (folder.join("speech-1.wav"), film.chain([text(&folder.join("video-1.y4m"))]).collect())
             }
             None => {
                 speak(&spoken);

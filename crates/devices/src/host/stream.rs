@@ -15,6 +15,12 @@ use crate::audio::SAMPLE_RATE_HZ;
 use crate::microphone::CapturePort;
 use crate::speaker::PlaybackPort;
 
+/// Silence of the callbacks after which the device counts as lost.
+pub(crate) const LOST_AFTER: Duration = Duration::from_secs(2);
+
+/// Additional time until the first callback: wireless devices and idle audio systems take seconds to start.
+pub(crate) const START_PATIENCE: Duration = Duration::from_secs(4);
+
 /// How long opening a stream may take before the device counts as not responding.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -34,6 +34,8 @@ const FRAMED_CONTENT: &[u8] = b"\x18MLS 1.0 FramedContentTBS";
 /// ring and x25519-dalek as openmls wants to see them.
 pub(crate) struct RingCrypto {
     entropy: Arc<SharedEntropy>,
+    /// Makes the ephemeral keys of seals, see [`RingCrypto::ephemeral_for`].
+    ephemeral_key: hmac::Key,
     hpke_seals: AtomicU64,
     /// The message whose signature verified last; openmls keeps it to itself.
     verified: Mutex<Option<Vec<u8>>>,
@@ -41,7 +43,10 @@ pub(crate) struct RingCrypto {
 
 impl RingCrypto {
     pub(crate) fn new(entropy: Arc<SharedEntropy>) -> Self {
-        Self { entropy, hpke_seals: AtomicU64::new(0), verified: Mutex::new(None) }
+        let mut seed = Zeroizing::new([0; 32]);
+        entropy.fill(&mut seed[..]);
+        let ephemeral_key = hmac::Key::new(hmac::HMAC_SHA256, &seed[..]);
+        Self { entropy, ephemeral_key, hpke_seals: AtomicU64::new(0), verified: Mutex::new(None) }
     }
 
     /// For verifying alone: whatever would need randomness gets the same bytes each time, so nothing may be
@@ -65,6 +70,19 @@ impl RingCrypto {
             let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
             *verified = Some(content.to_vec());
         }
+    }
+
+    /// The ephemeral key of one seal: a keyed hash of what is sealed and for whom. openmls seals the path of a
+    /// commit on several threads, so drawing keys from the entropy would give them in the order of the threads
+    /// and one seed different bytes in each run. Another message or recipient has another key; the same again
+    /// gives the same ciphertext and tells no more than the first.
+    fn ephemeral_for(&self, sealed: [&[u8]; 4]) -> Result<HpkePrivateKey, CryptoError> {
+        let mut hash = hmac::Context::with_key(&self.ephemeral_key);
+        for part in sealed {
+            hash.update(&(part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        HpkePrivateKey::derive(hash.sign().as_ref()).map_err(|_| CryptoError::SenderSetupError)
     }
 
     fn ephemeral(&self) -> Result<HpkePrivateKey, CryptoError> {
@@ -217,8 +235,9 @@ impl OpenMlsCrypto for RingCrypto {
     ) -> Result<HpkeCiphertext, CryptoError> {
         require_hpke(&config)?;
         self.hpke_seals.fetch_add(1, Ordering::Relaxed);
+        let ephemeral = self.ephemeral_for([pk_r, info, aad, ptxt])?;
         let (enc, context) =
-            public_key(pk_r)?.send(&self.ephemeral()?, info).map_err(|_| CryptoError::HpkeEncryptionError)?;
+            public_key(pk_r)?.send(&ephemeral, info).map_err(|_| CryptoError::HpkeEncryptionError)?;
         let ciphertext = context.seal(aad, ptxt).map_err(|_| CryptoError::HpkeEncryptionError)?;
         Ok(HpkeCiphertext { kem_output: enc.to_vec().into(), ciphertext: ciphertext.into() })
     }
