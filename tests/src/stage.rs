@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use rcgen::PublicKeyData as _;
+
 pub use logs::{LoggedFrame, folder_of, longest_loss, received_from, sent};
 pub use relay::{Doorway, RelayProcess};
 pub use watched::{Outcome, Watched, seconds_since};
@@ -198,12 +200,39 @@ impl Stage {
     /// When it does not come up.
     #[must_use]
     pub fn relay_with(&self, settings: &str) -> RelayProcess {
+        RelayProcess::start(self.relay_command("127.0.0.1:0", settings), None)
+    }
+
+    /// As [`Stage::relay`], at an address and with a certificate that stay when it is started again.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    #[must_use]
+    pub fn relay_at(&self, listen: &str) -> RelayProcess {
+        let (certificate, key, pin) =
+            ["certificate.pem", "key.pem", "pin"].map(|name| self.path(name)).into();
+        if !pin.exists() {
+            let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+            let digest = incamera_identity::sha256(&made.signing_key.subject_public_key_info());
+            let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            for (path, text) in
+                [(&certificate, made.cert.pem()), (&key, made.signing_key.serialize_pem()), (&pin, hex)]
+            {
+                std::fs::write(path, text).expect("a file can be written");
+            }
+        }
+        let files = format!("[tls.files]\ncertificate = {certificate:?}\nkey = {key:?}");
+        let pin = std::fs::read_to_string(&pin).expect("it was written before");
+        RelayProcess::start(self.relay_command(listen, &files), Some(pin))
+    }
+
+    fn relay_command(&self, listen: &str, settings: &str) -> Command {
         let config = self.path("relay.toml");
-        let text = format!("listen = [\"127.0.0.1:0\"]\ncreate = \"anyone\"\n{settings}\n");
+        let text = format!("listen = [\"{listen}\"]\ncreate = \"anyone\"\n{settings}\n");
         std::fs::write(&config, text).expect("a file can be written");
         let mut command = self.program("incamera-relay", "relay");
         command.arg("--config").arg(config);
-        RelayProcess::start(command)
+        command
     }
 
     /// Hosts a meeting on the relay with this key that is reached at `address`.

@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use incamera_types::{MemberId, Mono, Now};
 
+/// What a tick may come late.
+const TICK_LATENESS: Duration = Duration::from_millis(200);
+
 /// Silence after which a member is shown as lost: 10 s (wire.md §5), less what a tick may come late.
 pub const QUIET_AFTER: Duration = Duration::from_millis(9_800);
 
@@ -142,10 +145,10 @@ impl Liveness {
         self.expect_every(member, every);
     }
 
-    /// A member sends a heartbeat each `every`; one that is slow by design is not lost after 10 s.
+    /// A member sends a heartbeat each `every`; one that is slow by design is lost after two of them.
     pub(crate) fn expect_every(&mut self, member: MemberId, every: Duration) {
         if let Some(link) = self.members.get_mut(&member) {
-            link.quiet_after = QUIET_AFTER.max(every.saturating_mul(2));
+            link.quiet_after = QUIET_AFTER.max(every.saturating_mul(2).saturating_sub(TICK_LATENESS));
         }
     }
 

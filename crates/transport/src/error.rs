@@ -108,7 +108,7 @@ impl Fault for SfuError {
             Self::Certificate => {
                 "Do not go on if you expected a valid certificate; ask whoever runs the SFU."
             }
-            Self::Ticket => "Leave and join again to get a new ticket.",
+            Self::Ticket => "A new ticket is asked for by itself; if this stays, leave and join again.",
             Self::Busy => "Wait a moment.",
             Self::Protocol(_) | Self::Refused(_) | Self::Codecs => {
                 "Ask whoever runs the SFU; its version may not fit."

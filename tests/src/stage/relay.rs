@@ -19,15 +19,16 @@ pub struct RelayProcess {
 
 impl RelayProcess {
     /// Starts `command`, an `incamera-relay` with its configuration, and waits until it has said where it listens.
+    /// A relay that makes its own certificate says its `pin` too.
     ///
     /// # Panics
     /// When it does not come up.
     #[must_use]
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(mut command: Command, mut pin: Option<String>) -> Self {
         command.env("NO_COLOR", "1").env("RUST_LOG", "info").stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("incamera-relay can be started");
         let mut lines = BufReader::new(child.stderr.take().expect("standard error is a pipe")).lines();
-        let (mut address, mut pin) = (None, None);
+        let mut address = None;
         let log = Arc::new(Mutex::new(String::new()));
         while address.is_none() || pin.is_none() {
             let line = lines.next().expect("the relay comes up").expect("its log is text");

@@ -117,3 +117,44 @@ fn an_sfu_that_stops_is_noticed_by_its_silence_and_media_is_back_when_it_is() {
         assert!(first.decoded_us < back + 5_000_000, "{at}: {} us", first.decoded_us - back);
     }
 }
+
+#[test]
+fn a_relay_that_crashes_with_its_sfu_and_comes_back_empty_goes_on_with_the_meeting() {
+    if !is_full_run("a relay that crashes") {
+        return;
+    }
+    let stage = Stage::for_meeting();
+    let relay = stage.relay_at("127.0.0.1:0");
+    let (address, pin) = (relay.address, relay.pin.clone());
+    let (mut ada, link) = stage.host_on(address, &pin, &[], &Cast::named("Ada"));
+    let (mut ben, mut cleo) =
+        (stage.join(&link, &Cast::named("Ben")), stage.join(&link, &Cast::named("Cleo")));
+    for person in [&mut ada, &mut ben, &mut cleo] {
+        person.wait_for_pictures(2);
+    }
+    drop(relay);
+    let crashed = monotonic_us();
+    for person in [&mut ada, &mut ben, &mut cleo] {
+        let lost = person.wait_for("sfu_lost", PATIENCE, |_| true);
+        assert!(seconds_since(crashed, &lost) <= 2.0, "{} s: {lost}", seconds_since(crashed, &lost));
+    }
+    let _relay = stage.relay_at(&address.to_string());
+    let back = monotonic_us();
+    for person in [&mut ada, &mut ben, &mut cleo] {
+        person.wait_for("alarm", PATIENCE, |event| event["code"] == "meeting.relay.restarted");
+        nobody_was_put_out(person);
+    }
+    cleo.watch_for(Duration::from_secs(6));
+    let everybody = ["Ada", "Ben", "Cleo"];
+    for person in [ada, ben, cleo].into_iter().rev() {
+        assert_eq!(person.leave().code, Some(0));
+    }
+    for at in everybody {
+        for from in everybody.into_iter().filter(|from| *from != at) {
+            let pictures = received_from(&stage.frames(at), from, "video");
+            let first =
+                pictures.iter().find(|picture| picture.captured_us > back).expect("pictures are back");
+            assert!(first.decoded_us < back + 5_000_000, "{from} at {at}: {} us", first.decoded_us - back);
+        }
+    }
+}

@@ -54,7 +54,7 @@ fn relay(stage: &Stage, turn: &TurnServer, secret: &str) -> RelayProcess {
     std::fs::write(&config, text).expect("a file can be written");
     let mut command = stage.program("incamera-relay", "relay");
     command.arg("--config").arg(config);
-    RelayProcess::start(command)
+    RelayProcess::start(command, None)
 }
 
 fn hidden(name: &str) -> Cast<'_> {

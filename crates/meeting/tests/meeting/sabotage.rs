@@ -1,7 +1,8 @@
 //! Control runs: with one safeguard switched off, the attack that it stops succeeds.
 
-use incamera_meeting::{AlarmCode, Event, LobbyMode, MeetingState, Safeguards};
+use incamera_meeting::{AlarmCode, Command, Event, LobbyMode, MeetingState, Safeguards};
 use incamera_relay_proto::{Blob, Lane, ServerMessage};
+use incamera_types::Pii;
 
 use crate::world::{HOST, World, seconds};
 
@@ -95,7 +96,7 @@ fn without_rotation_a_removed_member_keeps_the_relay() {
     sabotage(&mut world, Safeguards { skip_rotation: true, ..Safeguards::default() });
     world.run(seconds(2));
     let ada = world.member(1);
-    world.command(HOST, incamera_meeting::Command::Remove { member: ada }).unwrap();
+    world.command(HOST, Command::Remove { member: ada }).unwrap();
     world.run(seconds(3));
     assert!(world.relay.revoked.is_empty());
 }
@@ -112,11 +113,15 @@ fn without_freshness_a_stretched_heartbeat_counts_as_presence() {
             entry @ ServerMessage::Entry { .. } if client == 1 => {
                 held.push(entry);
                 taken += 1;
-                if taken.is_multiple_of(3) { Vec::new() } else { vec![held.remove(0)] }
+                if taken.is_multiple_of(8) { Vec::new() } else { vec![held.remove(0)] }
             }
             other => vec![other],
         });
-        world.run(seconds(50));
+        // Chat between the heartbeats: what is held back comes with the next line, a second later.
+        for _ in 0..100 {
+            world.command(0, Command::SendChat { text: Pii::new("still here".into()) }).unwrap();
+            world.run(seconds(1));
+        }
         world.count(1, |event| matches!(event, Event::Lost { .. })) == 0
     };
     assert!(!heard(Safeguards::default()));
