@@ -3,13 +3,14 @@
 //! openmls' own ciphertext policy still lets external commits and external proposals through, so the wire
 //! format is checked here.
 
+use incamera_types::MAX_COMMIT_BYTES;
 use openmls::prelude::{
     ContentType, MlsMessageBodyIn, MlsMessageIn, PrivateMessageIn, ProtocolMessage, Welcome,
 };
 use tls_codec::DeserializeBytes as _;
 
 use crate::error::{GroupError, Refusal};
-use crate::parameters::{MAX_ENTRY_LEN, MAX_WELCOME_LEN};
+use crate::parameters::MAX_WELCOME_LEN;
 
 /// A message that may be decrypted.
 pub(crate) struct Admissible {
@@ -22,7 +23,7 @@ pub(crate) struct Admissible {
 
 /// Parses one entry of the log strictly and lets only private messages pass.
 pub(crate) fn admit_entry(blob: &[u8]) -> Result<Admissible, Refusal> {
-    if blob.len() > MAX_ENTRY_LEN {
+    if blob.len() > MAX_COMMIT_BYTES {
         return Err(Refusal::Malformed);
     }
     let message = MlsMessageIn::tls_deserialize_exact_bytes(blob).map_err(|_| Refusal::Malformed)?;

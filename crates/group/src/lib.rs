@@ -52,7 +52,7 @@ pub use message::{
     AdmissionId, ApplicationId, ApplicationOutcome, CommitTurn, EpochStarted, GroupInput, GroupOutput,
     RuleEdit, SealedApplication,
 };
-pub use parameters::{MAX_ADDS_PER_COMMIT, MAX_APPLICATION_LEN, MAX_ENTRY_LEN, MAX_WELCOME_LEN};
+pub use parameters::{MAX_ADDS_PER_COMMIT, MAX_APPLICATION_LEN, MAX_WELCOME_LEN};
 pub use roster::{Member, Roster};
 pub use rules::{
     ContextSet, Delegation, LeafKeyHash, Lobby, Lock, MAX_DELEGATIONS, MAX_REMOVAL, MEDIA_STOP_RANGE,

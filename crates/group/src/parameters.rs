@@ -14,9 +14,6 @@ use crate::provider::SUITE;
 use crate::rules::VerifiedRules;
 use crate::safeguards::Safeguards;
 
-/// Longest entry of the log in bytes: 128 adds and a path through a flat tree of 1,024 leaves fit twice.
-pub const MAX_ENTRY_LEN: usize = 512 * 1024;
-
 /// Longest application message before sealing, in bytes.
 pub const MAX_APPLICATION_LEN: usize = 32 * 1024;
 

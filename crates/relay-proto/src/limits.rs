@@ -4,8 +4,8 @@
 pub const BLOB_STEP: usize = 512;
 /// Largest blob of any kind: a Welcome with the ratchet tree of a thousand members fits twice.
 pub const BLOB: usize = 1024 * 1024;
-/// Largest blob in the commit lane: an update path over a flat tree of a thousand leaves fits twice.
-pub const COMMIT_BLOB: usize = 256 * 1024;
+/// Largest blob in the commit lane: the longest commit, padded.
+pub const COMMIT_BLOB: usize = incamera_types::MAX_COMMIT_BYTES + 2 * BLOB_STEP;
 /// Largest blob in the application lane: chat, heartbeats and announcements.
 pub const APPLICATION_BLOB: usize = 32 * 1024;
 /// Largest knock: a key package with an identity credential and its certificate chain.

@@ -35,7 +35,7 @@ pub use entropy::Entropy;
 pub use fault::{Blame, Fault, Retry};
 pub use ids::{Epoch, LeafIndex, MAX_LEAVES, MemberId, RoomId};
 pub use invite::{Invite, InviteError, LinkSecret, RelayAddress};
-pub use limits::{MAX_FRAME_BYTES, MAX_PICTURE_EDGE};
+pub use limits::{MAX_COMMIT_BYTES, MAX_FRAME_BYTES, MAX_PICTURE_EDGE};
 pub use redact::Pii;
 pub use suite::FrameSuite;
 pub use time::{Mono, Now};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use incamera_types::{LeafIndex, MemberId, Mono};
+use incamera_types::{LeafIndex, MAX_COMMIT_BYTES, MemberId, Mono};
 use openmls::prelude::{
     CommitMessageBundle, Extension, KeyPackage, LeafNodeIndex, MlsMessageOut, UnknownExtension,
 };
@@ -109,8 +109,7 @@ impl GroupMachine {
         let (admissions, edits) = (proposals.admissions.clone(), proposals.edits);
         let bundle = self.build(proposals, &tag, own).map_err(|_| Refusal::Protocol)?;
         let judged = self.pending_facts(&tag).and_then(|facts| self.judge(&facts));
-        let sealed =
-            judged.and_then(|verdict| Ok((verdict, serialize(bundle).map_err(|_| Refusal::Malformed)?)));
+        let sealed = judged.and_then(|verdict| Ok((verdict, serialize(bundle)?)));
         let (verdict, (blob, welcome)) = match sealed {
             Ok(sealed) => sealed,
             Err(reason) => {
@@ -235,10 +234,17 @@ fn apply(rules: &mut Rules, edit: &RuleEdit) {
 
 type Serialized = (Arc<[u8]>, Option<Arc<[u8]>>);
 
-fn serialize(bundle: CommitMessageBundle) -> Result<Serialized, tls_codec::Error> {
-    let bytes = |message: MlsMessageOut| message.tls_serialize_detached().map(Arc::<[u8]>::from);
+/// What is too long for the others is refused: the batch is made smaller then.
+fn serialize(bundle: CommitMessageBundle) -> Result<Serialized, Refusal> {
+    let bytes = |message: MlsMessageOut| {
+        message.tls_serialize_detached().map(Arc::<[u8]>::from).map_err(|_| Refusal::Malformed)
+    };
     let (commit, welcome, _) = bundle.into_messages();
-    Ok((bytes(commit)?, welcome.map(bytes).transpose()?))
+    let (commit, welcome) = (bytes(commit)?, welcome.map(bytes).transpose()?);
+    if commit.len() > MAX_COMMIT_BYTES {
+        return Err(Refusal::Malformed);
+    }
+    Ok((commit, welcome))
 }
 
 #[cfg(test)]

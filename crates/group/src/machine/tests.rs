@@ -378,7 +378,7 @@ fn entries_read_twice_and_junk_change_nothing() {
     let epoch = room.peers[1].machine.epoch();
     let last = room.peers[1].machine.last_seq();
     room.log.push(b"junk".to_vec());
-    room.log.push(vec![0; crate::MAX_ENTRY_LEN + 1]);
+    room.log.push(vec![0; incamera_types::MAX_COMMIT_BYTES + 1]);
     room.settle();
     assert_eq!(room.peers[1].machine.epoch(), epoch);
     assert_ne!(room.peers[1].machine.last_seq(), last);
