@@ -91,7 +91,7 @@ impl World {
                 FrameOutput::Report(report) if self.actors[actor].life == Life::Running => {
                     self.feed(actor, Input::Media(report));
                 }
-                FrameOutput::Report(_) | FrameOutput::EpochWanted { .. } => {}
+                FrameOutput::Report(_) => {}
             }
         }
     }

@@ -227,10 +227,6 @@ impl OpeningThread {
             match output {
                 FrameOutput::Frame(delivered) => self.delivered(delivered),
                 FrameOutput::Report(report) => self.report(IncomingReport::Media(report)),
-                // The log is followed anyway: the relay pushes every entry.
-                FrameOutput::EpochWanted { epoch_bits } => {
-                    tracing::debug!(epoch_bits, "waiting for an epoch");
-                }
             }
         }
     }

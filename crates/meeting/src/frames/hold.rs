@@ -29,18 +29,12 @@ pub(crate) struct HeldFrames {
     queue: VecDeque<HeldFrame>,
     per_leaf: Box<[u8]>,
     bytes: usize,
-    asked: [Option<Mono>; 64],
 }
 
 impl HeldFrames {
     pub(crate) fn new() -> Self {
         let leaves = usize::try_from(MAX_LEAVES).unwrap_or_default();
-        Self {
-            queue: VecDeque::new(),
-            per_leaf: vec![0; leaves].into_boxed_slice(),
-            bytes: 0,
-            asked: [None; 64],
-        }
+        Self { queue: VecDeque::new(), per_leaf: vec![0; leaves].into_boxed_slice(), bytes: 0 }
     }
 
     /// Takes a frame in, or gives it back when there is no room for it.
@@ -82,18 +76,6 @@ impl HeldFrames {
     /// When the oldest frame has waited long enough.
     pub(crate) fn next_expiry(&self) -> Option<Mono> {
         self.queue.front().map(|held| held.arrival.plus(HOLD_FOR))
-    }
-
-    /// Whether it is time to ask for this epoch.
-    pub(crate) fn should_ask(&mut self, epoch_bits: u8, now: Mono) -> bool {
-        let Some(asked) = self.asked.get_mut(usize::from(epoch_bits)) else {
-            return false;
-        };
-        let due = asked.is_none_or(|at| now.since(at) >= HOLD_FOR);
-        if due {
-            *asked = Some(now);
-        }
-        due
     }
 }
 

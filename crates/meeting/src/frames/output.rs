@@ -9,12 +9,6 @@ use crate::MediaReport;
 pub enum FrameOutput {
     /// Decode and play this.
     Frame(DeliveredFrame),
-    /// Frames wait for the keys of an epoch that is not known: read on in the log. At most every 500 ms for
-    /// each epoch.
-    EpochWanted {
-        /// The epoch modulo 64, as the frames name it; not authenticated.
-        epoch_bits: u8,
-    },
     /// For the meeting: [`crate::Input::Media`].
     Report(MediaReport),
 }

@@ -356,9 +356,6 @@ impl FrameReceiver {
             sender.note_trouble(kid.context(), now.mono, Unopened::Spoilt);
         }
         self.watch(now.mono);
-        if self.held.should_ask(kid.epoch_bits(), now.mono) {
-            self.outputs.push_back(FrameOutput::EpochWanted { epoch_bits: kid.epoch_bits() });
-        }
         if self.held.push(held).is_err() {
             bump(&mut self.unattributed.hold_overflow);
             self.note_missing_key(kid, now.mono);

@@ -145,21 +145,6 @@ fn frames_of_the_next_epoch_wait_for_its_keys_and_keep_their_order() {
     assert_eq!(receiver.members(now).next().unwrap().counts.missing_key, 0);
 }
 
-#[test]
-fn epoch_is_asked_for_once_in_half_a_second() {
-    let room = Room::of(2);
-    let mut sealer = room.next().sealer(1);
-    let mut receiver = room.receiver(0);
-    let mut wanted = vec![];
-    for step in 0..50 {
-        let now = START.plus(millis(step * 20));
-        let bytes = send(&mut sealer, now, MIC);
-        receive(&mut receiver, now, MIC, &bytes);
-        wanted.extend(drain(&mut receiver).wanted);
-    }
-    assert_eq!(wanted, [2, 2]);
-}
-
 /// SEC-15
 #[test]
 fn no_more_than_32_frames_wait_for_a_sender() {

@@ -126,7 +126,6 @@ pub(crate) fn receive(receiver: &mut FrameReceiver, now: Now, context: Context, 
 pub(crate) struct Drained {
     pub(crate) frames: Vec<DeliveredFrame>,
     pub(crate) reports: Vec<MediaReport>,
-    pub(crate) wanted: Vec<u8>,
 }
 
 impl Drained {
@@ -141,7 +140,6 @@ pub(crate) fn drain(receiver: &mut FrameReceiver) -> Drained {
         match output {
             FrameOutput::Frame(frame) => drained.frames.push(frame),
             FrameOutput::Report(report) => drained.reports.push(report),
-            FrameOutput::EpochWanted { epoch_bits } => drained.wanted.push(epoch_bits),
         }
     }
     drained
