@@ -8,11 +8,12 @@ mod split;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use incamera_relay_proto::{
     Access, Blob, CapabilitySecret, ClientMessage, ClientRef, KnockId, Lane, Request, Seq, ServerMessage,
 };
-use incamera_types::RoomId;
+use incamera_types::{Mono, RoomId};
 use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -23,6 +24,8 @@ use split::SplitLog;
 
 /// Who is attacked where one member is: the first who joined the founder.
 const VICTIM: usize = 1;
+/// How exactly what is told late keeps its time.
+const LATE_STEP: Duration = Duration::from_millis(50);
 /// Numbers of requests that no client made begin here.
 const OUTSIDE_REFS: ClientRef = ClientRef(0xf000_0000);
 /// The knock under which an old one is told again.
@@ -42,7 +45,8 @@ pub enum RelayHostility {
     DropEntry,
     /// Delivers nothing of the log to the victim any more.
     Withhold,
-    /// Delivers every entry to the victim, each a little later than the one before.
+    /// Delivers every entry to the victim later than the one before, by three fifths of the time between them: as
+    /// heartbeats never stay away for ten seconds, only their content shows it.
     StretchTime,
     /// Shows the victim one entry that nobody else sees.
     ForkLog,
@@ -55,14 +59,15 @@ pub enum RelayHostility {
 /// The attack and what it needs to remember.
 pub(crate) struct HostilityStage {
     hostility: RelayHostility,
-    begun: bool,
+    /// Since when.
+    begun: Option<Mono>,
     room: Option<RoomId>,
     seats: Seats,
     door: Option<CapabilitySecret>,
     knock: Option<Blob>,
     last_message: Option<Blob>,
-    late: VecDeque<ServerMessage>,
-    entries: u64,
+    /// What the victim is told later, and when.
+    late: VecDeque<(Mono, ServerMessage)>,
     /// What is done once was done.
     done: bool,
     split: SplitLog,
@@ -73,14 +78,13 @@ impl HostilityStage {
     pub(crate) fn new(hostility: RelayHostility) -> Self {
         Self {
             hostility,
-            begun: false,
+            begun: None,
             room: None,
             seats: Seats::default(),
             door: None,
             knock: None,
             last_message: None,
             late: VecDeque::new(),
-            entries: 0,
             done: false,
             split: SplitLog::default(),
             outbox: BTreeMap::new(),
@@ -93,8 +97,8 @@ impl HostilityStage {
     }
 
     /// The attack begins; `head` is the last entry of the room's log.
-    pub(crate) fn begin(&mut self, head: Seq) {
-        self.begun = true;
+    pub(crate) fn begin(&mut self, now: Mono, head: Seq) {
+        self.begun = Some(now);
         self.split = SplitLog::after(head);
         if let (RelayHostility::ReplayKnocks, Some(blob)) = (self.hostility, &self.knock) {
             let knocked = ServerMessage::Knocked { knock: REPLAYED_KNOCK, blob: blob.clone() };
@@ -105,6 +109,9 @@ impl HostilityStage {
     }
 
     pub(crate) fn forget(&mut self, connection: ConnectionId) {
+        if self.seats.of(connection) == Some(VICTIM) {
+            self.late.clear();
+        }
         self.seats.leave(connection);
         self.outbox.remove(&connection);
     }
@@ -113,7 +120,7 @@ impl HostilityStage {
     pub(crate) fn receive(&mut self, from: ConnectionId, mut message: ClientMessage) -> Vec<ClientMessage> {
         self.note_request(from, &message.request);
         let before = self.note_message(&message.request);
-        if !self.begun {
+        if self.begun.is_none() {
             return vec![message];
         }
         let client_ref = message.client_ref;
@@ -146,13 +153,16 @@ impl HostilityStage {
     }
 
     /// What `to` is told instead of `message`.
-    pub(crate) fn deliver(&mut self, to: ConnectionId, message: ServerMessage) -> Option<ServerMessage> {
+    pub(crate) fn deliver(
+        &mut self,
+        now: Mono,
+        to: ConnectionId,
+        message: ServerMessage,
+    ) -> Option<ServerMessage> {
         if is_outside(&message) {
             return None;
         }
-        if !self.begun {
-            return Some(message);
-        }
+        let Some(begun) = self.begun else { return Some(message) };
         let is_victim = self.seats.of(to) == Some(VICTIM);
         match (self.hostility, message) {
             (RelayHostility::RepeatEntries, entry @ ServerMessage::Entry { .. }) if is_victim => {
@@ -167,7 +177,8 @@ impl HostilityStage {
             }
             (RelayHostility::Withhold, ServerMessage::Entry { .. }) if is_victim => None,
             (RelayHostility::StretchTime, entry @ ServerMessage::Entry { .. }) if is_victim => {
-                self.stretch(entry)
+                self.late.push_back((now.plus(now.since(begun) * 3 / 5), entry));
+                None
             }
             (RelayHostility::ForkLog, ServerMessage::Entry { seq, lane: Lane::Application, .. })
                 if is_victim && !self.done =>
@@ -184,7 +195,12 @@ impl HostilityStage {
     }
 
     /// What the stage itself has to tell `to`.
-    pub(crate) fn next(&mut self, to: ConnectionId) -> Option<ServerMessage> {
+    pub(crate) fn next(&mut self, now: Mono, to: ConnectionId) -> Option<ServerMessage> {
+        if self.seats.of(to) == Some(VICTIM)
+            && let Some((_, late)) = self.late.pop_front_if(|(due, _)| *due <= now)
+        {
+            return Some(late);
+        }
         self.outbox.get_mut(&to)?.pop_front()
     }
 
@@ -221,13 +237,6 @@ impl HostilityStage {
             _ => None,
         }
     }
-
-    /// Passes on two of three that come: the delay grows without a gap.
-    fn stretch(&mut self, entry: ServerMessage) -> Option<ServerMessage> {
-        self.late.push_back(entry);
-        self.entries += 1;
-        if self.entries.is_multiple_of(3) { None } else { self.late.pop_front() }
-    }
 }
 
 /// Whether a message answers a request that no client made.
@@ -245,6 +254,12 @@ pub(crate) async fn begin_on_signal(driver: Arc<RelayDriver>) {
         Ok(mut begin) => {
             if begin.recv().await.is_some() {
                 driver.begin_hostility();
+                // What is told late has its time.
+                let mut ticks = tokio::time::interval(LATE_STEP);
+                loop {
+                    ticks.tick().await;
+                    driver.wake_all();
+                }
             }
         }
         Err(error) => tracing::error!(%error, "the attack cannot begin"),
@@ -263,6 +278,10 @@ mod tests {
         ServerMessage::Entry { seq: Seq(seq), lane: Lane::Application, blob }
     }
 
+    fn at(second: u64) -> Mono {
+        Mono::default().plus(Duration::from_secs(second))
+    }
+
     fn waiting(hostility: RelayHostility) -> HostilityStage {
         let mut stage = HostilityStage::new(hostility);
         [FOUNDER, BEN].into_iter().for_each(|member| stage.seats.take(member));
@@ -271,15 +290,16 @@ mod tests {
 
     fn begun(hostility: RelayHostility) -> HostilityStage {
         let mut stage = waiting(hostility);
-        stage.begin(Seq(0));
+        stage.begin(Mono::default(), Seq(0));
         stage
     }
 
     /// What the founder and Ben are told of six entries, and of what the stage adds.
     fn told(mut stage: HostilityStage) -> [Vec<ServerMessage>; 2] {
         [FOUNDER, BEN].map(|member| {
-            let mut told: Vec<_> = (1..=6).filter_map(|seq| stage.deliver(member, entry(seq))).collect();
-            told.extend(core::iter::from_fn(|| stage.next(member)));
+            let mut told: Vec<_> =
+                (1..=6).filter_map(|seq| stage.deliver(at(1), member, entry(seq))).collect();
+            told.extend(core::iter::from_fn(|| stage.next(at(1), member)));
             told
         })
     }
@@ -303,7 +323,14 @@ mod tests {
 
     #[test]
     fn time_is_stretched_without_a_gap() {
-        let [_, victim] = told(begun(RelayHostility::StretchTime));
-        assert_eq!(victim, [1, 2, 3, 4].map(entry));
+        let mut stage = begun(RelayHostility::StretchTime);
+        let mut told = Vec::new();
+        for second in 0..=16 {
+            if second % 5 == 0 {
+                assert_eq!(stage.deliver(at(second), BEN, entry(second)), None);
+            }
+            told.extend(core::iter::from_fn(|| stage.next(at(second), BEN)).map(|late| (second, late)));
+        }
+        assert_eq!(told, [(0, entry(0)), (8, entry(5)), (16, entry(10))]);
     }
 }

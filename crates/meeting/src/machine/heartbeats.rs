@@ -116,7 +116,7 @@ impl MeetingMachine {
                 if returned && own_leaf.is_some_and(|leaf| self.rank_of(leaf) == Rank::Anchor) {
                     self.clock.answer(now.mono);
                 }
-                self.take_echo(now, sender, own_leaf, beat);
+                self.take_echo(now, sender, own_leaf, (beat, freshness));
             }
         }
         if beat.time_ms.abs_diff(now.unix_ms) > CLOCK_WRONG_MS {
@@ -125,7 +125,13 @@ impl MeetingMachine {
     }
 
     /// A witness that has seen our heartbeats lately confirms our view.
-    fn take_echo(&mut self, now: Now, sender: MemberId, own_leaf: Option<LeafIndex>, beat: &Heartbeat) {
+    fn take_echo(
+        &mut self,
+        now: Now,
+        sender: MemberId,
+        own_leaf: Option<LeafIndex>,
+        (beat, freshness): (&Heartbeat, Freshness),
+    ) {
         if !self.roster.get(sender).is_some_and(|view| self.is_witness(view)) {
             return;
         }
@@ -133,8 +139,12 @@ impl MeetingMachine {
         if let Some(echo) = echo {
             self.liveness.covered(echo.counter);
         }
-        if let Some(sent) = self.liveness.covered_lately(now.mono, self.own_pace()) {
-            self.confirmation.confirm(now.mono, sent);
+        let proved_at = match freshness {
+            Freshness::Checked => self.liveness.covered_lately(now.mono, self.own_pace()),
+            Freshness::Ignored => echo.map(|_| now.mono),
+        };
+        if let Some(proved_at) = proved_at {
+            self.confirmation.confirm(now.mono, proved_at);
         }
     }
 

@@ -13,13 +13,18 @@ impl RelayDriver {
 
     /// The attack begins.
     pub(crate) fn begin_hostility(&self) {
+        let now = self.now().mono;
         let mut state = self.lock();
         let Some(room) = state.hostility.as_ref().and_then(HostilityStage::room) else { return };
         let head = state.machine.head(room);
         if let Some(stage) = &mut state.hostility {
-            stage.begin(head);
+            stage.begin(now, head);
         }
-        state.wakers.values().for_each(|waker| waker.notify_one());
+    }
+
+    /// Lets each connection look whether there is something for it.
+    pub(crate) fn wake_all(&self) {
+        self.lock().wakers.values().for_each(|waker| waker.notify_one());
     }
 
     pub(crate) fn receive(&self, connection: ConnectionId, message: ClientMessage, wire_bytes: usize) {
@@ -40,17 +45,20 @@ impl RelayDriver {
 
     /// What the machine has for the connection comes first, then what the stage has.
     pub(crate) fn poll_message(&self, connection: ConnectionId) -> Transmit {
+        let now = self.now().mono;
         let mut state = self.lock();
         loop {
             let transmit = state.machine.poll_message(connection);
             let Some(stage) = &mut state.hostility else { return transmit };
             match transmit {
                 Transmit::Message(message) => {
-                    if let Some(message) = stage.deliver(connection, message) {
+                    if let Some(message) = stage.deliver(now, connection, message) {
                         return Transmit::Message(message);
                     }
                 }
-                Transmit::Idle => return stage.next(connection).map_or(Transmit::Idle, Transmit::Message),
+                Transmit::Idle => {
+                    return stage.next(now, connection).map_or(Transmit::Idle, Transmit::Message);
+                }
                 Transmit::Close => return Transmit::Close,
             }
         }
