@@ -61,6 +61,7 @@ pub(crate) struct Seal {
 /// Something that a participant must be told in time.
 struct Expectation {
     actor: usize,
+    since: Mono,
     by: Mono,
     what: Shown,
 }
@@ -78,18 +79,22 @@ enum Shown {
 }
 
 impl Invariants {
+    fn forget(&mut self, fits: impl Fn(&Expectation) -> bool) {
+        self.expectations.retain(|expected| !fits(expected));
+    }
+
     pub(crate) fn forget_expectations_of(&mut self, actor: usize) {
-        self.expectations.retain(|expected| expected.actor != actor);
+        self.forget(|expected| expected.actor == actor);
     }
 
     /// An entry that was left out has come after all: the room was being opened anew just then.
     pub(crate) fn forget_gap(&mut self, actor: usize, seq: Seq) {
-        self.expectations.retain(|expected| expected.actor != actor || expected.what != Shown::Gap(seq));
+        self.forget(|expected| expected.actor == actor && expected.what == Shown::Gap(seq));
     }
 
     /// The relay is honest again before its stretched log had to be noticed.
     pub(crate) fn forget_stretches(&mut self) {
-        self.expectations.retain(|expected| expected.what != Shown::Stretch);
+        self.forget(|expected| expected.what == Shown::Stretch);
     }
 }
 
@@ -123,8 +128,8 @@ impl World {
     }
 
     fn expect(&mut self, actor: usize, what: Shown, within: Duration) {
-        let by = self.now.mono.plus(within);
-        self.invariants.expectations.push(Expectation { actor, by, what });
+        let (since, by) = (self.now.mono, self.now.mono.plus(within));
+        self.invariants.expectations.push(Expectation { actor, since, by, what });
     }
 
     /// After every input of a participant.
@@ -153,18 +158,27 @@ impl World {
         let now = self.now.mono;
         let due: Vec<Expectation> =
             self.invariants.expectations.extract_if(.., |expected| expected.by < now).collect();
-        for Expectation { actor, what, .. } in due {
+        for Expectation { actor, what, since, .. } in due {
             let what = match what {
                 Shown::Silence(member) if !self.shows_as_present(actor, member) => continue,
                 Shown::Silence(_) => "that a member is gone (SEC-08)",
                 Shown::Repair(sender) if self.hears_if_it_can(actor, sender) => continue,
                 Shown::Repair(_) => "media of somebody whose key was lost",
+                Shown::Fork if !self.is_contradicted(actor, since) => continue,
                 Shown::Fork => "a forked log (SEC-09)",
                 Shown::Gap(_) => "a gap in the log (SEC-08)",
+                // Its media has stopped, maybe before: nothing is left that time could be stretched for.
+                Shown::Stretch if !self.actors[actor].media_flows => continue,
                 Shown::Stretch => "a relay that stretches time (SEC-08)",
             };
             self.broken(format!("participant {actor} was not shown {what}"));
         }
+    }
+
+    /// Whether somebody could tell a participant that its log is another one: with nobody else there, nobody knows.
+    fn is_contradicted(&self, actor: usize, since: Mono) -> bool {
+        let mut others = self.actors.iter().enumerate().filter(|(other, _)| *other != actor);
+        others.any(|(_, other)| other.is_well_since(since))
     }
 
     fn hears_if_it_can(&self, loser: usize, sender: usize) -> bool {
@@ -331,10 +345,12 @@ impl World {
                 self.broken(format_args!("participant {actor} was shown a fork that is none (SEC-09)"));
             }
             Event::Alarm { code, .. } => self.shown(actor, *code),
+            // Added again, it has the log of who admits it: its own is given up, and that was shown.
+            Event::StateChanged { state: MeetingState::Knocking } => {
+                self.invariants.forget(|expected| expected.actor == actor && expected.what == Shown::Fork);
+            }
             Event::LinkDegraded { .. } | Event::MediaStopped { .. } => {
-                let stretched =
-                    |expected: &Expectation| expected.actor == actor && expected.what == Shown::Stretch;
-                self.invariants.expectations.retain(|expected| !stretched(expected));
+                self.invariants.forget(|expected| expected.actor == actor && expected.what == Shown::Stretch);
             }
             Event::Stopped { .. } => self.invariants.forget_expectations_of(actor),
             _ => {}
@@ -345,13 +361,13 @@ impl World {
         if code == AlarmCode::ForkLog {
             self.actors[actor].fork_shown = Some(self.now.mono);
         }
-        self.invariants.expectations.retain(|expected| {
+        self.invariants.forget(|expected| {
             let fits = match expected.what {
                 Shown::Fork => code == AlarmCode::ForkLog,
                 Shown::Gap(_) => code == AlarmCode::LogGap,
                 Shown::Stretch | Shown::Silence(_) | Shown::Repair(_) => false,
             };
-            !(fits && expected.actor == actor)
+            fits && expected.actor == actor
         });
     }
 

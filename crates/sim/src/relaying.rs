@@ -46,7 +46,8 @@ impl World {
         client.entries_on_connection = 0;
         (client.up_arrives, client.down_arrives) = (self.now.mono, self.now.mono);
         self.note(actor, "connects");
-        self.tell_relay(RelayInput::Connected { connection, origin: Origin(1) });
+        // Each has an address of its own: turns and limits go by it.
+        self.tell_relay(RelayInput::Connected { connection, origin: Origin(actor as u64) });
         self.feed(actor, Input::RelayConnected);
     }
 
