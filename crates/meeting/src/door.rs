@@ -6,7 +6,7 @@ use core::time::Duration;
 use incamera_group::hpke::{HpkePrivateKey, HpkePublicKey};
 use incamera_group::{GroupError, Joiner};
 use incamera_identity::{DisplayName, SigningKey};
-use incamera_relay_proto::{Blob, Request, ResumeSecret};
+use incamera_relay_proto::{Blob, Incarnation, Request, ResumeSecret};
 use incamera_types::{MemberId, Mono, Now, PROTOCOL_VERSION, RoomId};
 
 use crate::card::TrustedCard;
@@ -71,6 +71,8 @@ pub(crate) struct Door {
     /// The member that this door replaces, and the key that proves it.
     pub(crate) replaces: Option<(MemberId, SigningKey)>,
     pub(crate) resume: Option<ResumeSecret>,
+    /// The life of the relay's log in which we knock: a Welcome counts its entries.
+    pub(crate) incarnation: Option<Incarnation>,
     pub(crate) replies_seen: u16,
     knocks: u8,
     deadline: Option<Mono>,
@@ -96,6 +98,7 @@ impl Door {
             rejoin_key: SigningKey::generate(entropy),
             replaces,
             resume: None,
+            incarnation: None,
             replies_seen: 0,
             knocks: 0,
             deadline: None,

@@ -7,7 +7,8 @@ use incamera_relay_proto::{CapabilityHash, CreateRoom, LobbyPublicKey, SfuKind, 
 use incamera_types::{Mono, Now, RoomId};
 
 use crate::card::{CardContent, RENEW_AFTER, issue};
-use crate::rotation::{Admin, Membership};
+use crate::membership::Membership;
+use crate::rotation::Admin;
 use crate::secrets::capability_hash;
 
 /// The founder's keys and what it needs to make the room, again if the relay lost it.
@@ -97,7 +98,7 @@ impl Founder {
         Ok(CreateRoom {
             room: self.room,
             knock: self.knock,
-            member: capability_hash(&membership.capability()),
+            member: capability_hash(&membership.secrets().capability()),
             admin_key: admin.public_key(),
             card: self.next_card(now, lobby_key, admin)?,
             create_token: self.create_token.clone(),

@@ -47,6 +47,7 @@ mod liveness;
 mod lobby;
 mod log;
 mod machine;
+mod membership;
 mod output;
 mod recording;
 mod repair;

@@ -64,9 +64,10 @@ struct Taken {
 }
 
 impl LogView {
-    /// The view of a joiner: its commit is the entry taken last, and the chain there is what its admitter says.
-    pub(crate) fn continuing(last: u64, hash: [u8; 16]) -> Self {
-        let mut view = Self { last, ..Self::default() };
+    /// The view of a joiner: its commit is the entry taken last in this life of the log, and the chain there is what
+    /// its admitter says.
+    pub(crate) fn continuing(incarnation: Option<Incarnation>, last: u64, hash: [u8; 16]) -> Self {
+        let mut view = Self { incarnation, last, ..Self::default() };
         view.push(LogHead { seq: last, hash }, [0; 16]);
         view
     }
@@ -226,7 +227,7 @@ mod tests {
     #[test]
     fn joiner_that_saw_nothing_earlier_goes_on_from_its_admitters_chain() {
         let mut old = log(&[(1, b"a"), (2, b"commit")]);
-        let mut joiner = LogView::continuing(2, old.head().hash);
+        let mut joiner = LogView::continuing(None, 2, old.head().hash);
         assert_eq!(joiner.wanted(), Seq(3));
         old.take(Seq(3), Lane::Application, &blob(b"c"));
         joiner.take(Seq(3), Lane::Application, &blob(b"c"));

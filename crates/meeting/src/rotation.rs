@@ -1,68 +1,19 @@
-//! The members' capability at the relay, and orders signed by the admin key: a removed member loses the
-//! relay and its tickets, and no member can lock the others out (wire.md §8).
+//! Rotations of the members' capability, and orders signed by the admin key: a removed member loses the relay and
+//! its tickets, and no member can lock the others out (wire.md §8).
 
 use std::collections::VecDeque;
 
 use incamera_identity::SigningKey;
 use incamera_relay_proto::{
-    AdminAction, AdminOrder, AdminPublicKey, CapabilitySecret, ClientRef, Incarnation, Request, Rotation,
-    Signature, SignedAdminOrder, TicketIdentity, WireError,
+    AdminAction, AdminOrder, AdminPublicKey, ClientRef, Incarnation, Request, Rotation, Signature,
+    SignedAdminOrder, TicketIdentity, WireError,
 };
 use incamera_types::{Entropy, RoomId};
 
 use crate::secrets::{RoomSecrets, capability_hash};
 
-/// Orders that wait for their turn; rotations are merged, so there are at most a card and an end beside one.
-const MAX_ORDERS: usize = 8;
-
 /// Revocations that wait for the next rotation.
 const MAX_REVOKED: usize = incamera_relay_proto::limits::REVOKED_TICKETS;
-
-/// Rotations that a member may miss: far more than a meeting has.
-const MAX_STEPS: u64 = 1 << 20;
-
-/// What a member knows of the capability.
-pub(crate) struct Membership {
-    secrets: RoomSecrets,
-}
-
-impl Membership {
-    /// The first capability of a room.
-    pub(crate) fn generate(entropy: &mut dyn Entropy) -> Self {
-        Self { secrets: next_secrets(0, entropy) }
-    }
-
-    /// What an admission brought.
-    pub(crate) const fn received(secrets: RoomSecrets) -> Self {
-        Self { secrets }
-    }
-
-    /// What joiners get.
-    pub(crate) const fn secrets(&self) -> &RoomSecrets {
-        &self.secrets
-    }
-
-    /// The capability for the relay.
-    pub(crate) fn capability(&self) -> CapabilitySecret {
-        self.secrets.capability()
-    }
-
-    /// Takes newer secrets; tells whether they are newer. A leap is refused: after it nobody could count on.
-    pub(crate) fn renew(&mut self, secrets: RoomSecrets) -> bool {
-        let steps = secrets.generation.saturating_sub(self.secrets.generation);
-        let newer = (1..=MAX_STEPS).contains(&steps);
-        if newer {
-            self.secrets = secrets;
-        }
-        newer
-    }
-}
-
-fn next_secrets(generation: u64, entropy: &mut dyn Entropy) -> RoomSecrets {
-    let mut member_capability = [0; 32];
-    entropy.fill(&mut member_capability);
-    RoomSecrets { generation: generation.saturating_add(1), member_capability }
-}
 
 /// The admin key and its orders, for who may admit.
 pub(crate) struct Admin {
@@ -116,14 +67,18 @@ impl Admin {
         }
     }
 
-    /// Lets an order wait for its turn. Only the newest card counts.
-    pub(crate) fn order(&mut self, action: AdminAction) {
-        if matches!(action, AdminAction::PutCard(_)) {
-            self.orders.retain(|waiting| !matches!(waiting, AdminAction::PutCard(_)));
-        }
-        if self.orders.len() >= MAX_ORDERS {
-            self.orders.pop_front();
-        }
+    /// Lets an order wait for its turn. Only the newest of each kind counts, so few ever wait.
+    pub(crate) fn order(&mut self, mut action: AdminAction) {
+        self.orders.retain(|waiting| match (waiting, &mut action) {
+            (AdminAction::Rotate(earlier), AdminAction::Rotate(newer)) => {
+                newer.revoked_tickets.extend_from_slice(&earlier.revoked_tickets);
+                newer.revoked_tickets.truncate(MAX_REVOKED);
+                false
+            }
+            (AdminAction::PutCard(_), AdminAction::PutCard(_))
+            | (AdminAction::EndRoom, AdminAction::EndRoom) => false,
+            _ => true,
+        });
         self.orders.push_back(action);
     }
 
@@ -137,7 +92,7 @@ impl Admin {
     ) -> RoomSecrets {
         let generation =
             self.rotation.as_ref().map_or(known.generation, |pending| pending.secrets.generation);
-        let secrets = next_secrets(generation.max(known.generation), entropy);
+        let secrets = RoomSecrets::after(generation.max(known.generation), entropy);
         self.revoked.extend(revoke);
         self.revoked.truncate(MAX_REVOKED);
         self.rotation = Some(PendingRotation { secrets: secrets.clone() });
@@ -191,15 +146,20 @@ impl Admin {
         Some(action)
     }
 
-    /// The relay refused an order for good; it is given up.
-    pub(crate) fn refused(&mut self, in_reply_to: ClientRef) -> Option<AdminAction> {
-        self.under_way.take_if(|(client_ref, _)| *client_ref == in_reply_to).map(|(_, action)| action)
+    /// The relay refused an order for good; it is given up. A rotation never is: whoever was removed has the relay
+    /// until one is carried out (SEC-05).
+    pub(crate) fn refused(&mut self, in_reply_to: ClientRef) {
+        let refused = self.under_way.take_if(|(client_ref, _)| *client_ref == in_reply_to);
+        if let Some((_, rotation @ AdminAction::Rotate(_))) = refused {
+            self.orders.push_front(rotation);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::membership::Membership;
 
     struct Zeros;
 
@@ -254,6 +214,36 @@ mod tests {
         assert!(next(&mut admin).is_none());
         admin.overtaken(7);
         assert_eq!(next(&mut admin).unwrap().counter, 8);
+    }
+
+    /// SEC-05
+    #[test]
+    fn rotation_that_the_relay_refuses_is_given_again_and_a_card_is_not() {
+        let mut admin = admin();
+        let known = Membership::generate(&mut Zeros);
+        let secrets = admin.rotate(known.secrets(), core::iter::empty(), &mut Zeros);
+        admin.told(secrets.generation);
+        let order = next(&mut admin).unwrap();
+        admin.given(ClientRef(1), order.action.clone());
+        admin.refused(ClientRef(1));
+        assert_eq!(next(&mut admin).unwrap().action, order.action);
+        admin.given(ClientRef(2), AdminAction::PutCard(vec![1]));
+        admin.refused(ClientRef(2));
+        assert!(next(&mut admin).is_none());
+    }
+
+    #[test]
+    fn rotations_that_wait_become_one_that_revokes_the_tickets_of_all() {
+        let mut admin = admin();
+        let known = Membership::generate(&mut Zeros);
+        for ticket in [1, 2] {
+            let revoke = [TicketIdentity([ticket; 16])].into_iter();
+            let secrets = admin.rotate(known.secrets(), revoke, &mut Zeros);
+            admin.told(secrets.generation);
+        }
+        let AdminAction::Rotate(rotation) = next(&mut admin).unwrap().action else { panic!() };
+        assert_eq!(rotation.revoked_tickets, [[2; 16], [1; 16]].map(TicketIdentity));
+        assert!(next(&mut admin).is_none());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use incamera_identity::sha256;
 use incamera_relay_proto::{CapabilityHash, CapabilitySecret};
+use incamera_types::Entropy;
 use tls_codec::{TlsDeserializeBytes, TlsSerialize, TlsSize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -23,6 +24,13 @@ impl Bounded for RoomSecrets {
 }
 
 impl RoomSecrets {
+    /// Fresh secrets, newer than those of this generation.
+    pub(crate) fn after(generation: u64, entropy: &mut dyn Entropy) -> Self {
+        let mut member_capability = [0; 32];
+        entropy.fill(&mut member_capability);
+        Self { generation: generation.saturating_add(1), member_capability }
+    }
+
     /// The capability as the relay's messages carry it.
     pub(crate) fn capability(&self) -> CapabilitySecret {
         CapabilitySecret::new(self.member_capability)

@@ -29,9 +29,10 @@ use crate::link_keys::{KnockProofKey, knock_capability};
 use crate::liveness::Liveness;
 use crate::lobby::Lobby;
 use crate::log::LogView;
+use crate::membership::Membership;
 use crate::repair::Repair;
 use crate::roster::Roster;
-use crate::rotation::{Admin, Membership};
+use crate::rotation::Admin;
 use crate::safeguards::Safeguards;
 use crate::secrets::capability_hash;
 #[cfg(feature = "danger-sabotage")]

@@ -2,7 +2,7 @@
 
 use incamera_group::Expectation;
 use incamera_identity::{Fingerprint, SigningKey};
-use incamera_relay_proto::{AdminAction, Blob, Request};
+use incamera_relay_proto::{AdminAction, Blob, Incarnation, Request};
 use incamera_types::{MemberId, Now};
 
 use super::MeetingMachine;
@@ -10,14 +10,15 @@ use crate::codes::AlarmCode;
 use crate::door::{Door, Overdue, Pause, Stage};
 use crate::event::{MediaStop, MeetingState, StopReason};
 use crate::log::LogView;
+use crate::membership::Membership;
 use crate::reply::{Admission, Denial, Reply};
-use crate::rotation::Membership;
 use crate::session::{Phase, Purpose};
 
 impl MeetingMachine {
     /// The room is open to knock at: go on with the knock that was made, or ask for the card.
-    pub(super) fn approach(&mut self) {
-        let Some(door) = &self.door else { return };
+    pub(super) fn approach(&mut self, incarnation: Incarnation) {
+        let Some(door) = &mut self.door else { return };
+        door.incarnation = Some(incarnation);
         let request = match &door.resume {
             Some(resume) => (
                 Purpose::Knock,
@@ -47,7 +48,8 @@ impl MeetingMachine {
         }
     }
 
-    /// A member replied to our knock, or the relay pretends so.
+    /// A member replied to our knock, or the relay pretends so. After a Welcome that was believed no other counts:
+    /// who signed it may admit and so could have denied, and if nobody confirms it we give up.
     pub(super) fn replied(&mut self, now: Now, number: u16, blob: &Blob) {
         let Some(door) = self.door.as_mut().filter(|door| !matches!(door.stage, Stage::Confirming { .. }))
         else {
@@ -78,11 +80,7 @@ impl MeetingMachine {
             return self.alarm(now, AlarmCode::WelcomeRefused, None);
         };
         door.welcomed(now.mono);
-        let incarnation = self.log.incarnation();
-        self.log = LogView::continuing(admission.commit_seq, admission.log_hash);
-        if let Some(incarnation) = incarnation {
-            self.log.check_incarnation(incarnation);
-        }
+        self.log = LogView::continuing(door.incarnation, admission.commit_seq, admission.log_hash);
         self.membership = Some(Membership::received(admission.secrets.clone()));
         self.group = Some(group);
         self.set_state(MeetingState::Joining);

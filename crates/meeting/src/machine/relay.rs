@@ -17,6 +17,7 @@ use crate::event::StopReason;
 use crate::host::Created;
 use crate::link_keys::knock_capability;
 use crate::log::{Comparison, Place};
+use crate::membership::Membership;
 use crate::output::Output;
 use crate::session::{Phase, Purpose};
 
@@ -179,13 +180,16 @@ impl MeetingMachine {
         {
             return self.alarm(now, AlarmCode::RelayMalformed, None);
         }
-        self.timers.room_missing_since = None;
         if self.at_the_door() {
+            self.timers.room_missing_since = None;
             self.session.set_phase(Phase::AtTheDoor);
-            return self.approach();
+            return self.approach(opened.incarnation);
         }
         if let Some(founder) = &mut self.founder {
             founder.set_created(Created::Yes);
+        }
+        if let Some(membership) = &mut self.membership {
+            membership.taken();
         }
         if !self.log.check_incarnation(opened.incarnation) {
             self.alarm(now, AlarmCode::RelayRestarted, None);
@@ -195,9 +199,9 @@ impl MeetingMachine {
             return self.open_room(now);
         }
         if opened.oldest > self.log.wanted() {
-            self.alarm(now, AlarmCode::KeysLost, None);
-            return self.rejoin(now);
+            return self.entries_missing(now);
         }
+        self.timers.room_missing_since = None;
         if let Some(admin) = &mut self.admin {
             admin.opened(opened.admin_counter);
         }
@@ -339,12 +343,27 @@ impl MeetingMachine {
         if let Some(founder) = &mut self.founder {
             founder.set_created(Created::No);
         }
+        self.ask_later(now, if self.founder.is_some() { Duration::ZERO } else { REOPEN_AFTER });
+    }
+
+    /// The relay has forgotten entries that we have not read: whoever can be let in again knocks. Who lets others in
+    /// cannot, and for what may be a lie it does not give the meeting up at once.
+    fn entries_missing(&mut self, now: Now) {
+        if self.answers_knocks() {
+            self.alarm(now, AlarmCode::LogGap, None);
+            return self.ask_later(now, REOPEN_AFTER);
+        }
+        self.alarm(now, AlarmCode::KeysLost, None);
+        self.rejoin(now);
+    }
+
+    /// The room is not what it was: it is asked for again, until it counts as lost.
+    fn ask_later(&mut self, now: Now, pause: Duration) {
         let since = *self.timers.room_missing_since.get_or_insert(now.mono);
         if now.mono.since(since) >= ROOM_LOST_AFTER {
             return self.stop(StopReason::RoomLost);
         }
         self.session.set_phase(Phase::Opening);
-        let pause = if self.founder.is_some() { Duration::ZERO } else { REOPEN_AFTER };
         self.timers.reopen_at = Some(now.mono.plus(pause));
     }
 
@@ -377,11 +396,19 @@ impl MeetingMachine {
     }
 
     fn open_refused(&mut self, now: Now, code: RelayFaultCode) {
-        match (code, self.at_the_door()) {
+        let at_the_door = self.at_the_door();
+        if code == RelayFaultCode::Denied
+            && !at_the_door
+            && self.membership.as_mut().is_some_and(Membership::denied)
+        {
+            // It may not have been told of the newest capability yet.
+            return self.open_room(now);
+        }
+        match (code, at_the_door) {
             (RelayFaultCode::NoRoom, true) if self.roster.len() == 0 => self.stop(StopReason::NoSuchRoom),
             (RelayFaultCode::NoRoom, _) => self.room_missing(now),
             (RelayFaultCode::Denied, true) => self.stop(StopReason::LinkRefused),
-            // Our capability is two rotations old: we were away for long.
+            // Our capability is many rotations old: we were away for long.
             (RelayFaultCode::Denied, false) if !self.answers_knocks() => self.rejoin(now),
             _ => {
                 self.alarm(now, AlarmCode::RelayRefused, None);
@@ -427,6 +454,7 @@ impl MeetingMachine {
             }
             _ => {
                 admin.refused(in_reply_to);
+                self.timers.resend_at = Some(now.mono.plus(RESEND_AFTER));
                 self.alarm(now, AlarmCode::RelayRefused, None);
             }
         }

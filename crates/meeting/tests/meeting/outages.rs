@@ -1,8 +1,9 @@
 //! The relay gone, and back.
 
-use incamera_meeting::{AlarmCode, Event, MediaStop, MeetingState, StopReason};
+use incamera_meeting::{AlarmCode, Command, Event, MediaStop, MeetingState, StopReason};
 use incamera_relay_proto::ServerMessage;
 
+use crate::relay::Orders;
 use crate::world::{HOST, Tamper, World, seconds};
 
 #[test]
@@ -149,4 +150,65 @@ fn room_of_a_host_alone_stays_open() {
     assert!(world.clients[HOST].media_flows);
     assert_eq!(world.clients[HOST].media_gaps, 0);
     world.assert_calm();
+}
+
+/// SEC-09
+#[test]
+fn member_that_is_added_again_after_the_relay_lost_its_memory_sees_no_fork() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(10));
+    world.disconnect(2);
+    world.run(seconds(90));
+    assert_eq!(world.names(HOST).len(), 2, "Ben was away for too long");
+    world.relay_down();
+    world.relay.forget();
+    world.relay_up();
+    world.run(seconds(30));
+    assert_eq!(world.state(2), MeetingState::InMeeting);
+    world.assert_agreement(&[HOST, 1, 2]);
+    for client in 0..3 {
+        assert!(!world.alarmed(client, AlarmCode::ForkLog), "client {client}");
+    }
+}
+
+/// SEC-05
+#[test]
+fn connection_lost_before_the_relay_knew_of_the_new_capability_locks_nobody_out() {
+    let mut world = World::with(&["Ada", "Ben", "Cleo"]);
+    world.run(seconds(2));
+    world.relay.orders = Orders::Lost;
+    for client in [1, 2] {
+        let member = world.member(client);
+        world.command(HOST, Command::Remove { member }).unwrap();
+        world.run(seconds(2));
+    }
+    assert!(world.relay.revoked.is_empty(), "the members know the capability, the relay does not");
+    world.relay.orders = Orders::CarriedOut;
+    world.relay_down();
+    world.run(seconds(5));
+    world.relay_up();
+    world.run(seconds(10));
+    world.assert_agreement(&[HOST, 3]);
+    assert!(world.clients[HOST].media_flows && world.clients[3].media_flows);
+    assert_eq!(world.relay.revoked.len(), 2);
+    let dan = world.join("Dan");
+    world.assert_agreement(&[HOST, 3, dan]);
+    world.assert_calm();
+}
+
+/// SEC-05
+#[test]
+fn rotation_that_the_relay_refuses_is_shown_and_given_again() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(2));
+    world.relay.orders = Orders::Refused;
+    let ada = world.member(1);
+    world.command(HOST, Command::Remove { member: ada }).unwrap();
+    world.run(seconds(2));
+    assert!(world.alarmed(HOST, AlarmCode::RelayRefused));
+    assert!(world.relay.revoked.is_empty());
+    world.relay.orders = Orders::CarriedOut;
+    world.run(seconds(3));
+    assert_eq!(world.relay.revoked.len(), 1);
+    world.assert_agreement(&[HOST, 2]);
 }

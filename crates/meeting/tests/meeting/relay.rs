@@ -9,9 +9,20 @@ use incamera_relay_proto::{
     ServerMessage, SfuKind, SignedAdminOrder, Standing, TextSecret, Ticket, TicketIdentity,
 };
 
+/// What becomes of the orders of the admin key.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Orders {
+    #[default]
+    CarriedOut,
+    /// They never reach the relay.
+    Lost,
+    Refused,
+}
+
 #[derive(Default)]
 pub(crate) struct Relay {
     pub(crate) room: Option<Room>,
+    pub(crate) orders: Orders,
     pub(crate) revoked: Vec<TicketIdentity>,
     /// Who took its knock back.
     pub(crate) withdrawn: Vec<usize>,
@@ -255,6 +266,11 @@ impl Relay {
     }
 
     fn administer(&mut self, client: usize, to: ClientRef, signed: SignedAdminOrder) {
+        match self.orders {
+            Orders::CarriedOut => {}
+            Orders::Lost => return,
+            Orders::Refused => return self.refuse(client, to, RelayFaultCode::NotAllowed),
+        }
         let Some(room) = &mut self.room else { return };
         let key = VerifyingKey::from_bytes(room.admin_key).expect("a key");
         let bytes = signed.order.signing_bytes().expect("in range");
