@@ -9,16 +9,25 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 
 pub(crate) use request::Request;
 
 /// Longest request or answer line: a roster of a full room fits.
 const MAX_LINE: u64 = 512 * 1024;
+
+/// How long one request may take: who says nothing is not waited for.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+/// Pause after a call that could not be taken.
+const AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
 /// What the meeting answers.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,6 +44,7 @@ pub(crate) type Asked = (Request, oneshot::Sender<Answer>);
 /// The socket of this process; the file goes when it is dropped.
 pub(crate) struct ControlSocket {
     path: PathBuf,
+    serving: JoinHandle<()>,
 }
 
 impl ControlSocket {
@@ -46,23 +56,29 @@ impl ControlSocket {
         let _ = fs::remove_file(&path);
         let listener = UnixListener::bind(&path)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-        tokio::spawn(serve(listener, asked));
-        Ok(Self { path })
+        let serving = tokio::spawn(serve(listener, asked));
+        Ok(Self { path, serving })
     }
 }
 
 impl Drop for ControlSocket {
     fn drop(&mut self) {
+        self.serving.abort();
         let _ = fs::remove_file(&self.path);
     }
 }
 
 async fn serve(listener: UnixListener, asked: mpsc::Sender<Asked>) {
     let owner = rustix::process::getuid().as_raw();
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Too many files are open, or whoever called is gone: the next call may find it better.
+            sleep(AFTER_REFUSAL).await;
+            continue;
+        };
         let same_user = stream.peer_cred().is_ok_and(|peer| peer.uid() == owner);
         if same_user {
-            tokio::spawn(answer(stream, asked.clone()));
+            tokio::spawn(timeout(ANSWER_LIMIT, answer(stream, asked.clone())));
         }
     }
 }
@@ -112,7 +128,8 @@ async fn connect(host: Option<u32>) -> io::Result<UnixStream> {
         match UnixStream::connect(&path).await {
             Ok(stream) => found.push(stream),
             // Nobody listens: the process that made it was killed.
-            Err(_) => drop(fs::remove_file(&path)),
+            Err(why) if why.kind() == io::ErrorKind::ConnectionRefused => drop(fs::remove_file(&path)),
+            Err(_) => {}
         }
     }
     match (found.pop(), found.len()) {
