@@ -59,9 +59,20 @@ impl Style {
     }
 }
 
+/// Text of others as a terminal may show it: what would move the cursor, change the direction of writing or look like
+/// another line is shown by its number.
+fn harmless(text: &str) -> String {
+    let is_harmful = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let shown = |c: char| if is_harmful(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect()
+}
+
 /// `What happened. What to do. (code)` on standard error.
 fn complain(problem: &Problem) {
-    let what = capitalised(&problem.what);
+    let what = harmless(&capitalised(&problem.what));
     error_line(&format!("{what}. {} ({})", problem.advice, problem.code));
 }
 
@@ -98,7 +109,8 @@ fn sentence(event: &Event, names: &Names) -> Option<String> {
 }
 
 pub(crate) fn meeting_sentence(event: &MeetingEvent, names: &Names) -> Option<String> {
-    let name = |member: &MemberId| names.get(member).map_or_else(|| member.to_string(), String::clone);
+    let name =
+        |member: &MemberId| names.get(member).map_or_else(|| member.to_string(), |name| harmless(name));
     Some(match event {
         MeetingEvent::StateChanged { state } => match state {
             MeetingState::Connecting => "Connecting to the meeting server…".to_owned(),
@@ -108,11 +120,11 @@ pub(crate) fn meeting_sentence(event: &MeetingEvent, names: &Names) -> Option<St
             MeetingState::Stopped => return None,
         },
         MeetingEvent::Knocked { knock, name } => {
-            format!("{} asks to join (incamera-cli admit {})", name.reveal(), knock.0)
+            format!("{} asks to join (incamera-cli admit {})", harmless(name.reveal()), knock.0)
         }
-        MeetingEvent::Joined { member } => format!("{} is in the meeting.", member.name.reveal()),
-        MeetingEvent::Left { name, .. } => format!("{} left.", name.reveal()),
-        MeetingEvent::Removed { name, .. } => format!("{} was removed.", name.reveal()),
+        MeetingEvent::Joined { member } => format!("{} is in the meeting.", harmless(member.name.reveal())),
+        MeetingEvent::Left { name, .. } => format!("{} left.", harmless(name.reveal())),
+        MeetingEvent::Removed { name, .. } => format!("{} was removed.", harmless(name.reveal())),
         MeetingEvent::Lost { member, silent_for } => {
             format!("Connection to {} lost for {} s.", name(member), silent_for.as_secs())
         }
@@ -124,7 +136,9 @@ pub(crate) fn meeting_sentence(event: &MeetingEvent, names: &Names) -> Option<St
         MeetingEvent::RoomCodeChanged { code } => {
             format!("Room code: {code} — everybody should see the same.")
         }
-        MeetingEvent::ChatReceived { line } => format!("{}: {}", line.name.reveal(), line.text.reveal()),
+        MeetingEvent::ChatReceived { line } => {
+            format!("{}: {}", harmless(line.name.reveal()), harmless(line.text.reveal()))
+        }
         MeetingEvent::LinkDegraded { media_stops_in } => {
             format!(
                 "Connection to the meeting server lost. You can talk for {} s more.",
@@ -147,7 +161,8 @@ fn local_sentence(event: &LocalEvent) -> Option<String> {
         }
         LocalEvent::FirstPicture { name, after_admission_ms, .. } => {
             format!(
-                "First picture of {name} after {:.1} s.",
+                "First picture of {} after {:.1} s.",
+                harmless(name),
                 Duration::from_millis(*after_admission_ms).as_secs_f64()
             )
         }
@@ -178,8 +193,21 @@ fn reach_sentence(reach: &Reach) -> String {
 fn statistics_sentence(statistics: &Statistics) -> Option<String> {
     let rows = statistics.received.iter().map(|row| {
         let latency = row.latency_ms_p50.map_or_else(String::new, |ms| format!(", {ms:.0} ms"));
-        format!("{}: {:.0} pictures/s, {:.0} kbit/s{latency}", row.from, row.video_fps, row.kbps)
+        format!("{}: {:.0} pictures/s, {:.0} kbit/s{latency}", harmless(&row.from), row.video_fps, row.kbps)
     });
     let rows: Vec<String> = rows.collect();
     (!rows.is_empty()).then(|| format!("  {}", rows.join("   ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_others_cannot_move_the_cursor_or_fake_a_line() {
+        assert_eq!(harmless("grüße 👋"), "grüße 👋");
+        assert_eq!(harmless("\u{1b}[2J"), "\\u{1b}[2J");
+        assert_eq!(harmless("hi\nBen left."), "hi\\u{a}Ben left.");
+        assert_eq!(harmless("\u{9b}1m\u{202e}\u{2028}"), "\\u{9b}1m\\u{202e}\\u{2028}");
+    }
 }

@@ -264,27 +264,24 @@ impl TakingPart {
     }
 
     fn knock(&self, who: &str) -> Result<KnockNumber, String> {
-        let by_number = |knock: &KnockNumber| knock.0.to_string() == who;
-        only(
-            self.knocks
-                .iter()
-                .filter(|(knock, name)| by_number(knock) || *name == who)
-                .map(|(knock, _)| *knock),
-        )
-        .map_err(|many| {
+        // Digits are a number and nothing else: whoever is called "2" must not be let in for number 2.
+        if !who.is_empty() && who.bytes().all(|byte| byte.is_ascii_digit()) {
+            let mut numbers = self.knocks.keys().copied();
+            return numbers
+                .find(|knock| knock.0.to_string() == who)
+                .ok_or_else(|| format!("Nobody waits in the lobby under the number {who}."));
+        }
+        only(self.knocks.iter().filter(|(_, name)| *name == who).map(|(knock, _)| *knock)).map_err(|many| {
             format!("{many} people called {who} wait in the lobby. Use the number that `show` prints.")
         })
     }
 
     fn member(&self, who: &str) -> Result<MemberId, String> {
-        let by_id = |member: &MemberId| member.to_string() == who;
-        only(
-            self.people
-                .iter()
-                .filter(|(member, name)| by_id(member) || *name == who)
-                .map(|(member, _)| *member),
-        )
-        .map_err(|many| {
+        // An id is meant before a name: anybody may call themselves like another's id.
+        if let Some(member) = self.people.keys().find(|member| member.to_string() == who) {
+            return Ok(*member);
+        }
+        only(self.people.iter().filter(|(_, name)| *name == who).map(|(member, _)| *member)).map_err(|many| {
             format!("{many} people called {who} are in the meeting. Use the id that `show` prints.")
         })
     }
@@ -315,7 +312,8 @@ fn exit_of_problem(problem: &Problem) -> Option<Exit> {
     match problem.code {
         code if code.starts_with("client.output.") => Some(Exit::OutputFailed),
         code if code.starts_with("device.") => Some(Exit::DeviceFailed),
-        code if code.starts_with("client.relay.unreachable") => Some(Exit::RelayUnreachable),
+        "client.relay.unreachable" => Some(Exit::RelayUnreachable),
+        "client.relay.lost" => Some(Exit::MeetingLost),
         "client.media.ended" => Some(Exit::Defect),
         _ => None,
     }

@@ -9,7 +9,9 @@
 //! ```
 
 use std::collections::HashMap;
+use std::fs::DirBuilder;
 use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use incamera_client::devices::wav::WavWriter;
@@ -41,7 +43,7 @@ pub(crate) struct Takes {
 impl Takes {
     /// Makes the folder and the log of what is sent.
     pub(crate) fn create(folder: &Path, keep: Keep) -> Result<Self, DeviceError> {
-        std::fs::create_dir_all(folder).map_err(|why| DeviceError::Write(why.kind()))?;
+        create_folder(folder)?;
         let sent = JsonLines::create(&folder.join("sent.jsonl"))?;
         Ok(Self { folder: folder.to_owned(), keep, sent, senders: HashMap::new() })
     }
@@ -97,7 +99,7 @@ struct Take {
 
 impl Take {
     fn create(folder: &Path, name: &str, keep: Keep) -> Result<Self, DeviceError> {
-        std::fs::create_dir_all(folder).map_err(|why| DeviceError::Write(why.kind()))?;
+        create_folder(folder)?;
         let mut name_file = PartFile::create(&folder.join("name.txt"))?;
         name_file.append(name.as_bytes())?;
         name_file.finish()?;
@@ -219,6 +221,12 @@ impl JsonLines {
     }
 }
 
+/// Makes a folder that its owner alone may enter; one that is there stays as it is.
+fn create_folder(folder: &Path) -> Result<(), DeviceError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|why| DeviceError::Write(why.kind()))
+}
+
 /// A folder name that is safe on every file system, whatever the participant is called.
 fn folder_name(name: &str, member: MemberId) -> String {
     let safe: String = name.chars().filter(|c| c.is_ascii_alphanumeric()).take(32).collect();
@@ -228,6 +236,21 @@ fn folder_name(name: &str, member: MemberId) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_received_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let home = tempfile::tempdir().unwrap();
+        let out = home.path().join("deep").join("out");
+        let mut takes = Box::new(Takes::create(&out, Keep::FrameLog).unwrap());
+        let remote = Remote { member: MemberId([1; 16]), name: "Ada".to_owned() };
+        takes.take(&remote).unwrap();
+        let folder = out.join(folder_name(&remote.name, remote.member));
+        takes.finish().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!([mode(&out), mode(&folder)], [0o700; 2]);
+        assert_eq!([mode(&out.join("sent.jsonl")), mode(&folder.join("name.txt"))], [0o600; 2]);
+    }
 
     #[test]
     fn hostile_names_become_safe_folders() {

@@ -2,12 +2,16 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::DeviceError;
 
 /// Buffered bytes before a write: a second of audio, a picture in a few calls.
 const BUFFER_BYTES: usize = 128 * 1024;
+
+/// Read and written by its owner alone.
+const OWNER_ONLY: u32 = 0o600;
 
 /// A file that is written as `NAME.part` and renamed to `NAME` by [`PartFile::finish`].
 ///
@@ -35,7 +39,8 @@ enum State {
 }
 
 impl PartFile {
-    /// Creates `target.part`, replacing one that an earlier run left behind.
+    /// Creates `target.part`, replacing one that an earlier run left behind. Only its owner can read it: what was said
+    /// in a meeting is nobody else's business.
     ///
     /// # Errors
     /// [`DeviceError::Open`] when the file cannot be created.
@@ -43,12 +48,9 @@ impl PartFile {
         let mut name = target.as_os_str().to_owned();
         name.push(".part");
         let part = PathBuf::from(name);
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&part)
-            .map_err(|error| DeviceError::opening(&error))?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(OWNER_ONLY);
+        let file = options.open(&part).map_err(|error| DeviceError::opening(&error))?;
         let state = State::Open(BufWriter::with_capacity(BUFFER_BYTES, file));
         Ok(Self { state, content: Content::Nothing, part, target: target.to_owned() })
     }
@@ -129,6 +131,8 @@ impl Drop for PartFile {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -141,6 +145,7 @@ mod tests {
         file.append(b"+tail").unwrap();
         assert!(!target.exists());
         file.finish().unwrap();
+        assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, OWNER_ONLY);
         assert_eq!(fs::read(&target).unwrap(), b"headbody+tail");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -39,10 +39,18 @@ impl RelayWatch {
     /// The problem to tell of, once, when the relay cannot be reached.
     pub(super) fn lost(&mut self, why: &RelayError, now: Mono) -> Option<Problem> {
         self.why = Problem::of(why);
-        match why.retry() {
-            Retry::Never => self.give_up(why.advice()),
+        match (why.retry(), self.contact) {
+            (Retry::Never, Contact::Made) => Some(self.lost_for_good()),
+            (Retry::Never, _) => self.give_up(why.advice()),
             _ => self.waited(now),
         }
+    }
+
+    /// The connection to a relay that was there is not tried again.
+    fn lost_for_good(&mut self) -> Problem {
+        self.contact = Contact::GivenUp;
+        let what = format!("the connection to the meeting server is lost for good: {}", self.why.what);
+        Problem { code: "client.relay.lost", what, ..self.why.clone() }
     }
 
     /// The same for a connection that stands and says nothing.
@@ -88,6 +96,15 @@ mod tests {
         let mut watch = RelayWatch::new(after(0));
         let problem = watch.lost(&RelayError::Certificate, after(0)).unwrap();
         assert_eq!(problem.advice, RelayError::Certificate.advice());
+    }
+
+    #[test]
+    fn certificate_that_changes_during_a_meeting_is_told_once() {
+        let mut watch = RelayWatch::new(after(0));
+        watch.heard();
+        let problem = watch.lost(&RelayError::Certificate, after(60)).unwrap();
+        assert_eq!((problem.code, problem.blame), ("client.relay.lost", RelayError::Certificate.blame()));
+        assert_eq!(watch.lost(&RelayError::Certificate, after(61)), None);
     }
 
     #[test]
