@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{RemoteStream, SfuError, StreamId};
 
 /// Most publishers of a room that are looked at.
-const MAX_FEEDS: usize = 256;
+pub(super) const MAX_FEEDS: usize = 256;
 
 /// Janus' numbers of refusals that mean something to us.
 const NO_SUCH_ROOM: u64 = 426;

@@ -7,8 +7,8 @@ use incamera_types::MediaKind;
 use serde_json::{Value, json};
 
 use super::messages::{
-    Feed, FeedLine, Refusal, RoomEvent, SubscribedLine, create_room, description, feeds, plugin_data,
-    refusal, subscribed_lines,
+    Feed, FeedLine, MAX_FEEDS, Refusal, RoomEvent, SubscribedLine, create_room, description, feeds,
+    plugin_data, refusal, subscribed_lines,
 };
 use super::socket::JanusSocket;
 use crate::peer::{PeerPlan, PeerSignalling, Player, PlayerHandle, Publication, Retransmission};
@@ -268,8 +268,13 @@ impl Room {
         lines
     }
 
+    /// No more than a room can have: a server that invents publishers costs no memory (SEC-15).
     fn note_feeds(&mut self, feeds: Vec<Feed>) {
-        self.feeds.extend(feeds.into_iter().map(|feed| (feed.number, feed)));
+        for feed in feeds {
+            if self.feeds.len() < MAX_FEEDS || self.feeds.contains_key(&feed.number) {
+                self.feeds.insert(feed.number, feed);
+            }
+        }
     }
 
     fn number_and_pin(&self) -> Result<(u64, &str), SfuError> {

@@ -41,9 +41,12 @@ pub(crate) fn media_lines(sdp: &str) -> Vec<MediaLine> {
     lines
 }
 
-/// Whether a server's description takes several layers of one track (RFC 8853 §5.1).
+/// Whether a server's description takes several layers of one track (RFC 8853 §5.1) and the extension that tells them
+/// apart (RFC 8852): some stacks repeat the first without the second.
 pub(crate) fn takes_layers(sdp: &str) -> bool {
-    sdp.lines().any(|line| line.starts_with("a=simulcast:") && line.contains("recv "))
+    let has =
+        |start: &str, part: &str| sdp.lines().any(|line| line.starts_with(start) && line.contains(part));
+    has("a=simulcast:", "recv ") && has("a=extmap:", super::engine::RID_URI)
 }
 
 /// The description with every candidate removed.
@@ -91,7 +94,9 @@ mod tests {
 
     #[test]
     fn layers_are_taken_where_the_description_says_so() {
-        assert!(takes_layers("m=video 9 X 96\r\na=rid:h recv\r\na=simulcast:recv h;m;l\r\n"));
+        let simulcast = "m=video 9 X 96\r\na=rid:h recv\r\na=simulcast:recv h;m;l\r\n";
+        assert!(takes_layers(&format!("{simulcast}a=extmap:4 {}\r\n", super::super::engine::RID_URI)));
+        assert!(!takes_layers(simulcast));
         assert!(!takes_layers(SDP));
         assert!(!takes_layers("a=simulcast:send h;m;l\r\n"));
     }

@@ -7,6 +7,7 @@ use rtc::interceptor::{
     CongestionControlBuilder, NackGeneratorBuilder, ReceiverReportBuilder, SenderReportBuilder, Slot,
     TwccReceiverBuilder, TwccSenderBuilder,
 };
+use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpHeaderExtensionCapability, RtpCodecKind,
 };
@@ -126,7 +127,8 @@ fn extension(engine: &mut MediaEngine, uri: &str, kind: RtpCodecKind) -> Result<
     engine.register_header_extension(RTCRtpHeaderExtensionCapability { uri: uri.to_owned() }, kind, None)
 }
 
-/// Timers of ICE.
+/// Timers of ICE, and who begins the DTLS handshake where the SFU offers: the SFU does. It nominates the pair, and so
+/// knows it last: our hello would come before it listens, and this stack repeats a lost flight only after a second.
 pub(super) fn settings(silence_limit: Duration) -> SettingEngine {
     SettingEngineBuilder::new()
         .with_ice_timeouts(Some(silence_limit), Some(ICE_FAILED_AFTER), Some(ICE_KEEPALIVE))
@@ -134,6 +136,7 @@ pub(super) fn settings(silence_limit: Duration) -> SettingEngine {
         .with_srflx_acceptance_min_wait(Some(ICE_REFLEXIVE_WAIT))
         .with_prflx_acceptance_min_wait(Some(ICE_REFLEXIVE_WAIT))
         .with_relay_acceptance_min_wait(Some(ICE_RELAY_WAIT))
+        .with_answering_dtls_role(RTCDtlsRole::Server)
         .with_include_loopback_candidate(true)
         .build()
 }
