@@ -76,7 +76,7 @@ pub enum SfuChoice {
 }
 
 impl SfuChoice {
-    /// Reads `embedded`, `janus:ws://HOST:PORT[/PATH]` or `whip:URL[,whep=URL][,token=T]`. In the URLs `{stream}`
+    /// Reads `embedded`, `janus:ws://HOST:PORT[/PATH]` or `whip:URL[,whep=URL][,token=T]`. In URLs and token `{stream}`
     /// stands for a stream's name; without it the name follows the URL to publish at.
     ///
     /// # Errors
@@ -100,10 +100,7 @@ impl SfuChoice {
         if !publish_url.starts_with("https://") && !publish_url.starts_with("http://") {
             return Err("whip: needs an http:// or https:// address".into());
         }
-        if !publish_url.contains(STREAM) {
-            publish_url = format!("{}/{STREAM}", publish_url.trim_end_matches('/'));
-        }
-        let (mut play_url, mut token) = (whep_of(&publish_url), None);
+        let (mut play_url, mut token) = (None, None);
         for part in parts {
             match part.split_once('=') {
                 Some(("whep", url)) => play_url = Some(url.to_owned()),
@@ -111,8 +108,15 @@ impl SfuChoice {
                 _ => return Err(format!("whip: does not know {part}")),
             }
         }
-        let play_url = play_url.ok_or("whip: needs whep=URL, because its address has no whip in its path")?;
-        if !play_url.contains(STREAM) {
+        // A token that names the stream makes one address serve all.
+        let by_token = token.as_ref().is_some_and(|token| token.contains(STREAM));
+        if !by_token && !publish_url.contains(STREAM) {
+            publish_url = format!("{}/{STREAM}", publish_url.trim_end_matches('/'));
+        }
+        let play_url = play_url
+            .or_else(|| whep_of(&publish_url))
+            .ok_or("whip: needs whep=URL, because its address has no whip in its path")?;
+        if !by_token && !play_url.contains(STREAM) {
             return Err(format!(
                 "whip: the address to play from needs {STREAM} where the stream's name goes"
             ));
@@ -194,6 +198,18 @@ mod tests {
         ] {
             assert!(SfuChoice::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn one_address_serves_all_where_the_token_names_the_stream() {
+        assert_eq!(
+            SfuChoice::parse("whip:https://box.example/api/whip,token={stream}"),
+            Ok(SfuChoice::Whip {
+                publish_url: "https://box.example/api/whip".into(),
+                play_url: "https://box.example/api/whep".into(),
+                token: Some("{stream}".into()),
+            })
+        );
     }
 
     #[test]

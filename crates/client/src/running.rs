@@ -157,7 +157,7 @@ fn start(
         link: SfuLink::new(SfuSettings {
             relay_origin: Some(origin(&invite.relay)),
             relay_trust: trust,
-            cleartext: Cleartext::Anywhere,
+            cleartext: Cleartext::PrivateNetworks,
             bind: media.bind,
             ice_policy: media.ice_policy,
             #[cfg(feature = "danger-sabotage")]

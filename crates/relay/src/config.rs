@@ -97,7 +97,8 @@ pub enum SfuChoice {
     Whip {
         /// WHIP endpoint; `{stream}` stands for the publisher's identity.
         publish_url: String,
-        /// WHEP endpoint; `{stream}` stands for the identity of the publisher to watch.
+        /// WHEP endpoint; `{stream}` stands for the identity of the publisher to watch. A server with one endpoint for
+        /// all tells streams apart by the bearer, which then contains it.
         subscribe_url: String,
         /// Sent as `Authorization: Bearer`; empty for none.
         #[serde(default, deserialize_with = "secret")]
@@ -219,8 +220,10 @@ impl RelayConfig {
             );
         }
         match &self.sfu {
-            SfuChoice::Whip { subscribe_url, .. } if !subscribe_url.contains("{stream}") => {
-                return wrong("sfu.whip.subscribe_url", "it must contain {stream}");
+            SfuChoice::Whip { subscribe_url, bearer, .. }
+                if ![subscribe_url, bearer.expose()].iter().any(|text| text.contains("{stream}")) =>
+            {
+                return wrong("sfu.whip.subscribe_url", "it, or the bearer, must contain {stream}");
             }
             SfuChoice::Whip { publish_url, subscribe_url, .. }
                 if !is_secure(publish_url, "https") || !is_secure(subscribe_url, "https") =>

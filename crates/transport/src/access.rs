@@ -33,25 +33,51 @@ pub enum Cleartext {
     Refused,
     /// To loopback addresses only.
     LoopbackOnly,
-    /// Anywhere: for an SFU inside an organisation's network. Media is sealed and its transport is encrypted
-    /// (DTLS-SRTP) either way; the ticket is not.
-    Anywhere,
+    /// To loopback, private and link-local addresses: for an SFU inside an organisation's network. Media is sealed and
+    /// its transport is encrypted (DTLS-SRTP) either way; the ticket is not.
+    PrivateNetworks,
 }
 
 impl Cleartext {
-    /// Whether a server named `host` may be spoken to without TLS.
+    /// Whether a server named `host` may be spoken to without TLS, as far as its name tells: where a name leads has to
+    /// pass [`Cleartext::permits`] before anything is sent.
     pub(crate) fn allows(self, host: &str) -> bool {
+        match (bare(host).parse::<IpAddr>(), self) {
+            (Ok(address), _) => self.permits(address),
+            (Err(_), Self::Refused) => false,
+            (Err(_), Self::LoopbackOnly) => host == LOCALHOST,
+            (Err(_), Self::PrivateNetworks) => true,
+        }
+    }
+
+    /// Whether `address` may be spoken to without TLS.
+    pub(crate) fn permits(self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
         match self {
             Self::Refused => false,
-            Self::LoopbackOnly => is_loopback(host),
-            Self::Anywhere => true,
+            Self::LoopbackOnly => address.is_loopback(),
+            Self::PrivateNetworks => address.is_loopback() || is_private(address),
         }
     }
 }
 
+const LOCALHOST: &str = "localhost";
+
 pub(crate) fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == LOCALHOST || bare(host).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// A host without the brackets that URLs put around IPv6 addresses.
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
+/// RFC 1918 and 4193, and link-local.
+const fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_unique_local() || address.is_unicast_link_local(),
+    }
 }
 
 /// Which of our addresses the SFU may learn.
@@ -154,6 +180,20 @@ mod tests {
         assert!(!Cleartext::LoopbackOnly.allows("10.0.0.1"));
         assert!(!Cleartext::LoopbackOnly.allows("localhost.example"));
         assert!(!Cleartext::Refused.allows("127.0.0.1"));
-        assert!(Cleartext::Anywhere.allows("sfu.example"));
+    }
+
+    #[test]
+    fn private_networks_are_reached_without_tls_and_public_addresses_are_not() {
+        let cleartext = Cleartext::PrivateNetworks;
+        for near in
+            ["127.0.0.1", "10.99.0.2", "172.31.0.1", "192.168.1.5", "169.254.1.1", "[fd00::1]", "[fe80::1]"]
+        {
+            assert!(cleartext.allows(near), "{near}");
+        }
+        for far in ["8.8.8.8", "172.32.0.1", "100.64.0.1", "[2001:db8::1]", "[::ffff:8.8.8.8]", "0.0.0.0"] {
+            assert!(!cleartext.allows(far), "{far}");
+        }
+        assert!(cleartext.allows("janus.lan"), "it is judged by where it leads");
+        assert!(cleartext.permits("::ffff:10.0.0.1".parse().unwrap()));
     }
 }

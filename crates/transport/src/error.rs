@@ -11,7 +11,9 @@ pub enum SfuError {
     #[error("the SFU's address cannot be used: {0}")]
     Address(&'static str),
     /// The address would send the ticket without TLS where that is not allowed.
-    #[error("the SFU's address has no encryption (TLS) and is not on this computer")]
+    #[error(
+        "the SFU's address has no encryption (TLS) and is neither on this computer nor in a private network"
+    )]
     Cleartext,
     /// No connection to the server's signalling port.
     #[error("the SFU does not answer: {0}")]

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use crate::peer::{PeerPlan, Retransmission};
 use crate::sink::Sink;
 use crate::ticket::Endpoint;
+use crate::whip::Clients;
 use crate::{Clock, Direction, SfuSettings};
 
 /// One for each SFU that a client is connected to.
@@ -15,6 +16,7 @@ pub(crate) struct Shared {
     pub(crate) settings: SfuSettings,
     pub(crate) sink: Sink,
     pub(crate) clock: Clock,
+    pub(crate) clients: Clients,
     ticket: RwLock<Ticket>,
     /// STUN and TURN servers that the SFU itself named last (RFC 9725 §4.6): for the next connection.
     named_ice_servers: RwLock<Vec<IceServer>>,
@@ -26,7 +28,8 @@ impl Shared {
     pub(crate) fn new(ticket: Ticket, settings: SfuSettings, sink: Sink, clock: Clock) -> Arc<Self> {
         let (changes, _) = watch::channel(0);
         let named_ice_servers = RwLock::default();
-        Arc::new(Self { settings, sink, clock, ticket: RwLock::new(ticket), named_ice_servers, changes })
+        let (clients, ticket) = (Clients::new(settings.cleartext), RwLock::new(ticket));
+        Arc::new(Self { settings, sink, clock, clients, ticket, named_ice_servers, changes })
     }
 
     pub(crate) fn ticket(&self) -> Ticket {

@@ -85,7 +85,9 @@ async fn connect(plan: &SocketPlan<'_>) -> Result<Box<dyn Stream>, SocketError> 
     let tcp = TcpStream::connect((host, port)).await.map_err(|error| unreachable(&error))?;
     tcp.set_nodelay(true).map_err(|error| unreachable(&error))?;
     if !encrypted {
-        return Ok(Box::new(tcp));
+        // A name may lead anywhere: nothing is said before it is known where.
+        let near = tcp.peer_addr().is_ok_and(|peer| plan.cleartext.permits(peer.ip()));
+        return if near { Ok(Box::new(tcp)) } else { Err(SocketError::Cleartext) };
     }
     let config = tls::client_config(plan.trust).map_err(|error| unreachable(&error))?;
     let name = ServerName::try_from(host.to_owned()).map_err(|_| SocketError::Address("not a host name"))?;

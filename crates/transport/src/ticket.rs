@@ -1,12 +1,12 @@
 //! Reads a relay's ticket: which adapter, which addresses.
 
-use incamera_relay_proto::{IceServer, Ticket};
+use incamera_relay_proto::{IceServer, TextSecret, Ticket};
 use url::Url;
 use webrtc::peer_connection::RTCIceServer;
 
 use crate::{SfuError, SfuSettings, StreamId, TlsTrust};
 
-/// Stands in a ticket's address for the stream to be received.
+/// Stands in a ticket's address or bearer for the stream that is meant.
 const STREAM_PLACEHOLDER: &str = "{stream}";
 
 /// An address and whose certificate it may present.
@@ -50,7 +50,7 @@ pub(crate) fn endpoint(address: &str, settings: &SfuSettings) -> Result<Endpoint
 /// Where a ticket's holder plays from.
 pub(crate) fn play_endpoint(ticket: &Ticket, settings: &SfuSettings) -> Result<PlayEndpoint, SfuError> {
     let address = &ticket.subscribe_url;
-    if address.contains(STREAM_PLACEHOLDER) {
+    if address.contains(STREAM_PLACEHOLDER) || ticket.bearer.expose().contains(STREAM_PLACEHOLDER) {
         // Tried with some id, so that a bad template fails now and not when the first person joins.
         endpoint(&address.replace(STREAM_PLACEHOLDER, "a"), settings)?;
         Ok(PlayEndpoint::PerStream(address.clone()))
@@ -66,6 +66,11 @@ pub(crate) fn stream_endpoint(
     settings: &SfuSettings,
 ) -> Result<Endpoint, SfuError> {
     endpoint(&template.replace(STREAM_PLACEHOLDER, stream.as_str()), settings)
+}
+
+/// What a request about one stream shows. Some servers have one address for all streams and tell them apart by this.
+pub(crate) fn stream_bearer(ticket: &Ticket, stream: &StreamId) -> TextSecret {
+    TextSecret::new(ticket.bearer.expose().replace(STREAM_PLACEHOLDER, stream.as_str()))
 }
 
 /// The id under which a ticket's holder publishes.
@@ -84,6 +89,8 @@ pub(crate) fn webrtc_server(server: &IceServer) -> RTCIceServer {
 
 #[cfg(test)]
 mod tests {
+    use incamera_relay_proto::{ResumeSecret, SfuKind, TicketIdentity};
+
     use super::*;
     use crate::{Cleartext, TlsPin};
 
@@ -112,6 +119,26 @@ mod tests {
         assert!(matches!(endpoint("ftp://sfu.example/", &settings()), Err(SfuError::Address(_))));
         let lost = SfuSettings { relay_origin: None, ..settings() };
         assert!(matches!(endpoint("/sfu", &lost), Err(SfuError::Address(_))));
+    }
+
+    #[test]
+    fn bearer_may_name_the_stream_where_one_address_serves_all() {
+        let ticket = Ticket {
+            identity: TicketIdentity([1; 16]),
+            sfu: SfuKind::Whip,
+            publish_url: "https://box.example/api/whip".to_owned(),
+            subscribe_url: "https://box.example/api/whep".to_owned(),
+            bearer: TextSecret::new("room-{stream}".to_owned()),
+            janus: None,
+            ice_servers: Vec::new(),
+            valid_until_unix_ms: u64::MAX,
+            renewal: ResumeSecret::new([0; 16]),
+        };
+        assert!(matches!(play_endpoint(&ticket, &settings()), Ok(PlayEndpoint::PerStream(_))));
+        let bearer = stream_bearer(&ticket, &StreamId::parse("ada").unwrap());
+        assert_eq!(bearer.expose(), "room-ada");
+        let plain = Ticket { bearer: TextSecret::default(), ..ticket };
+        assert!(matches!(play_endpoint(&plain, &settings()), Ok(PlayEndpoint::Slots(_))));
     }
 
     #[test]

@@ -29,6 +29,7 @@ use crate::{
     Capabilities, Clock, Discovery, PublishPlan, SendOutcome, Sfu, SfuError, SfuSettings, SfuStatistics,
     StreamId, Subscription, Want,
 };
+pub(crate) use http::Clients;
 use play::PlayDriver;
 use publish::PublishDriver;
 pub(crate) use slot_table::layer_index;

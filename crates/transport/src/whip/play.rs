@@ -215,11 +215,11 @@ impl StreamPlayer {
         let endpoint = ticket::stream_endpoint(&template, &self.stream, settings)?;
         let plan = || self.shared.peer_plan(Direction::Play, &endpoint, &ticket, Retransmission::Rtx);
         let player = self.player(&plan()).await?;
-        let (bearer, shared) = (ticket.bearer.clone(), &*self.shared);
-        let opening = Opening { endpoint: endpoint.clone(), bearer, shared };
+        let bearer = ticket::stream_bearer(&ticket, &self.stream);
+        let opening = Opening { endpoint: endpoint.clone(), bearer, shared: Arc::clone(&self.shared) };
         let (mut player, session) = match opening.open(player.signalling()).await? {
             Opened::Session(session) => (player, session),
-            Opened::CounterOffer { mut session, offer } => {
+            Opened::CounterOffer { session, offer } => {
                 // The server's own lines are taken as they come.
                 let player = Player::new(&plan(), self.shared.sink.clone(), self.shared.clock).await?;
                 session.answer(player.signalling(), &offer).await?;
@@ -229,13 +229,8 @@ impl StreamPlayer {
         for line in media_lines(&session.agreed) {
             player.handle().bind(&line.mid, Some(self.stream.clone()));
         }
-        match player.connected().await {
-            Ok(()) => Ok((player, session)),
-            Err(error) => {
-                session.end().await;
-                Err(error)
-            }
-        }
+        player.connected().await?;
+        Ok((player, session))
     }
 
     async fn player(&self, plan: &PeerPlan) -> Result<Player, SfuError> {

@@ -113,7 +113,7 @@ fn ended(command: Option<PublishCommand>) -> End {
     command.map_or(End::Abandoned, End::Command)
 }
 
-async fn connect(shared: &Shared, plan: &PublishPlan) -> Result<(Publication, Session), SfuError> {
+async fn connect(shared: &Arc<Shared>, plan: &PublishPlan) -> Result<(Publication, Session), SfuError> {
     let (mut publication, mut session) = open(shared, plan).await?;
     let layers = plan.video.as_ref().map_or(0, |video| video.layers.len());
     if layers > 1 && !takes_layers(&session.agreed) {
@@ -122,13 +122,8 @@ async fn connect(shared: &Shared, plan: &PublishPlan) -> Result<(Publication, Se
         session.end().await;
         (publication, session) = open(shared, &largest_layer(plan)).await?;
     }
-    match publication.connected().await {
-        Ok(()) => Ok((publication, session)),
-        Err(error) => {
-            session.end().await;
-            Err(error)
-        }
-    }
+    publication.connected().await?;
+    Ok((publication, session))
 }
 
 fn largest_layer(plan: &PublishPlan) -> PublishPlan {
@@ -139,16 +134,17 @@ fn largest_layer(plan: &PublishPlan) -> PublishPlan {
     plan
 }
 
-async fn open(shared: &Shared, plan: &PublishPlan) -> Result<(Publication, Session), SfuError> {
+async fn open(shared: &Arc<Shared>, plan: &PublishPlan) -> Result<(Publication, Session), SfuError> {
     let ticket = shared.ticket();
     let endpoint = ticket::endpoint(&ticket.publish_url, &shared.settings)?;
     // RTX packets of simulcast need a mid and a repaired rid that many servers do not read; plain copies have them all.
     let peer_plan = || shared.peer_plan(Direction::Publish, &endpoint, &ticket, Retransmission::Plain);
     let publication = Publication::new(&peer_plan(), plan).await?;
-    let opening = Opening { endpoint: endpoint.clone(), bearer: ticket.bearer.clone(), shared };
+    let bearer = ticket::stream_bearer(&ticket, &ticket::own_stream(&ticket));
+    let opening = Opening { endpoint: endpoint.clone(), bearer, shared: Arc::clone(shared) };
     match opening.open(publication.signalling()).await? {
         Opened::Session(session) => Ok((publication, session)),
-        Opened::CounterOffer { mut session, offer } => {
+        Opened::CounterOffer { session, offer } => {
             let publication = Publication::new(&peer_plan(), plan).await?;
             session.answer(publication.signalling(), &offer).await?;
             Ok((publication, session))

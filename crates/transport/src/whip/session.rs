@@ -1,5 +1,9 @@
 //! A WHIP or WHEP session: offer, answer or counter-offer, and the end.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
 use incamera_relay_proto::TextSecret;
 use reqwest::Method;
 
@@ -19,19 +23,24 @@ const SLOTS_RELATION: &str = "urn:incamera:slots";
 /// The list of the room's streams, on our own SFU.
 const STREAMS_RELATION: &str = "urn:incamera:streams";
 
-/// An open session.
+/// An open session. It is ended at the server by [`Session::end`], or when nobody has it any more.
 #[derive(Clone)]
 pub(super) struct Session {
+    open: Arc<OpenSession>,
+    /// Our or the server's description that was last, as agreed.
+    pub(super) agreed: String,
+}
+
+struct OpenSession {
     /// Where it was opened: what is named relative to nothing else is relative to this.
     opened_at: Endpoint,
     /// `None` at a server that names none, which then notices the end by silence.
     resource: Option<Endpoint>,
     etag: Option<String>,
     bearer: TextSecret,
-    settings: SfuSettings,
     links: Vec<Link>,
-    /// Our or the server's description that was last, as agreed.
-    pub(super) agreed: String,
+    shared: Arc<Shared>,
+    is_ended: AtomicBool,
 }
 
 /// What came of an offer.
@@ -42,10 +51,10 @@ enum Outcome {
 }
 
 /// Opens sessions at one endpoint.
-pub(super) struct Opening<'a> {
+pub(super) struct Opening {
     pub(super) endpoint: Endpoint,
     pub(super) bearer: TextSecret,
-    pub(super) shared: &'a Shared,
+    pub(super) shared: Arc<Shared>,
 }
 
 /// Whether the peer connection that made the offer was used, or the server's offer needs a fresh one.
@@ -58,11 +67,13 @@ pub(super) enum Opened {
     },
 }
 
-impl Opening<'_> {
+impl Opening {
     /// Sends the peer's offer and gives it the answer.
-    pub(super) async fn open(&self, peer: &PeerSignalling) -> Result<Opened, SfuError> {
+    pub(super) async fn open(self, peer: &PeerSignalling) -> Result<Opened, SfuError> {
         let offer = peer.offer().await?;
-        match self.post(offer).await? {
+        // On a task of its own: when nobody waits for it any more, the session that comes of it is ended.
+        let posting = tokio::spawn(self.post(offer));
+        match posting.await.map_err(|_| SfuError::Closed)?? {
             Outcome::Answered(session) => {
                 check_lines(&session.agreed)?;
                 peer.accept(&session.agreed).await?;
@@ -76,79 +87,70 @@ impl Opening<'_> {
         }
     }
 
-    async fn post(&self, offer: String) -> Result<Outcome, SfuError> {
-        let mut endpoint = self.endpoint.clone();
+    async fn post(mut self, offer: String) -> Result<Outcome, SfuError> {
         for _ in 0..=MAX_REDIRECTS {
-            let answer = http::send(Request {
-                method: Method::POST,
-                endpoint: &endpoint,
-                bearer: &self.bearer,
+            let request = Request {
                 content_type: Some(SDP),
                 accept: Some(SDP),
-                if_match: None,
                 body: offer.clone(),
-                limit: None,
-            })
-            .await?;
+                ..Request::new(Method::POST, &self.endpoint, &self.bearer)
+            };
+            let answer = http::send(&self.shared.clients, request).await?;
             let is_description = answer.is(SDP) || answer.body.starts_with("v=0");
             match answer.status {
                 // 201 in RFC 9725; 200 at some servers.
-                200 | 201 if is_description => {
-                    return Ok(Outcome::Answered(self.session(&endpoint, answer)?));
-                }
+                200 | 201 if is_description => return Ok(Outcome::Answered(self.session(answer)?)),
                 // draft-ietf-wish-whep: the server's own offer instead of an answer.
                 406 if is_description && answer.header("location").is_some() => {
-                    return Ok(Outcome::CounterOffer(self.session(&endpoint, answer)?));
+                    return Ok(Outcome::CounterOffer(self.session(answer)?));
                 }
                 200 | 201 => return Err(SfuError::Protocol("a session without a description")),
-                307 | 308 => endpoint = self.elsewhere(&endpoint, &answer)?,
+                307 | 308 => self.follow(&answer)?,
                 _ => return Err(http::refusal(&answer)),
             }
         }
         Err(SfuError::Protocol("too many redirects"))
     }
 
-    /// Where a `Location` points. Cleartext and pins are judged anew: a redirect must not lead the ticket out of TLS.
-    fn elsewhere(&self, from: &Endpoint, answer: &Answer) -> Result<Endpoint, SfuError> {
+    /// Goes where a `Location` points. Cleartext and pins are judged anew: a redirect must not lead the ticket out of
+    /// TLS. To another origin the bearer does not go with it, as with every client of HTTP (Fetch §4.4).
+    fn follow(&mut self, answer: &Answer) -> Result<(), SfuError> {
         let location = answer.header("location").ok_or(SfuError::Protocol("a redirect to nowhere"))?;
-        resolve(from, location, &self.shared.settings)
+        let target = resolve(&self.endpoint, location, &self.shared.settings)?;
+        if target.url.origin() != self.endpoint.url.origin() {
+            self.bearer = TextSecret::default();
+        }
+        self.endpoint = target;
+        Ok(())
     }
 
-    fn session(&self, endpoint: &Endpoint, answer: Answer) -> Result<Session, SfuError> {
-        let settings = &self.shared.settings;
-        let resource = answer.header("location").map(|location| resolve(endpoint, location, settings));
-        let resource = resource.transpose()?;
+    fn session(self, answer: Answer) -> Result<Session, SfuError> {
+        let Self { endpoint, bearer, shared } = self;
+        let location = answer.header("location");
+        let resource = location.map(|location| resolve(&endpoint, location, &shared.settings)).transpose()?;
         let values = answer.headers.get_all("link").iter().filter_map(|value| value.to_str().ok());
         let links = link::parse(values);
-        self.shared.note_ice_servers(links.iter().filter_map(Link::ice_server).collect());
-        Ok(Session {
-            opened_at: endpoint.clone(),
-            resource,
-            etag: answer.header("etag").map(str::to_owned),
-            bearer: self.bearer.clone(),
-            settings: settings.clone(),
-            links,
-            agreed: answer.body,
-        })
+        shared.note_ice_servers(links.iter().filter_map(Link::ice_server).collect());
+        let etag = answer.header("etag").map(str::to_owned);
+        let is_ended = AtomicBool::new(false);
+        let open = OpenSession { opened_at: endpoint, resource, etag, bearer, links, shared, is_ended };
+        Ok(Session { open: Arc::new(open), agreed: answer.body })
     }
 }
 
 impl Session {
     /// Answers a counter-offer.
-    pub(super) async fn answer(&mut self, peer: &PeerSignalling, offer: &str) -> Result<(), SfuError> {
-        let resource = self.resource.as_ref().ok_or(SfuError::Protocol("an offer without a location"))?;
+    pub(super) async fn answer(&self, peer: &PeerSignalling, offer: &str) -> Result<(), SfuError> {
+        let resource = self.open.resource.as_ref();
+        let resource = resource.ok_or(SfuError::Protocol("an offer without a location"))?;
         let body = peer.answer(offer).await?;
-        let answer = http::send(Request {
-            method: Method::PATCH,
-            endpoint: resource,
-            bearer: &self.bearer,
+        let request = Request {
             content_type: Some(SDP),
-            accept: None,
-            if_match: self.etag.as_deref(),
+            if_match: self.open.etag.as_deref(),
             body,
-            limit: None,
-        })
-        .await?;
+            ..Request::new(Method::PATCH, resource, &self.open.bearer)
+        };
+        let answer = self.send(request).await?;
         if matches!(answer.status, 200 | 201 | 204) { Ok(()) } else { Err(http::refusal(&answer)) }
     }
 
@@ -164,9 +166,8 @@ impl Session {
 
     /// Ends the session at the server; best effort, since it would also notice by silence.
     pub(super) async fn end(&self) {
-        let Some(resource) = &self.resource else { return };
-        if let Err(error) = self.request(Method::DELETE, resource, String::new()).await {
-            tracing::debug!(%error, "a session was not ended");
+        if let Some(ending) = self.open.ending() {
+            ending.await;
         }
     }
 
@@ -177,26 +178,49 @@ impl Session {
         resource: &Endpoint,
         body: String,
     ) -> Result<Answer, SfuError> {
-        http::send(Request {
-            method,
-            endpoint: resource,
-            bearer: &self.bearer,
-            content_type: (!body.is_empty()).then_some(JSON),
-            accept: None,
-            if_match: None,
-            body,
-            limit: None,
-        })
-        .await
+        let content_type = (!body.is_empty()).then_some(JSON);
+        self.send(Request { content_type, body, ..Request::new(method, resource, &self.open.bearer) }).await
     }
 
-    pub(super) fn bearer(&self) -> &TextSecret {
-        &self.bearer
+    /// Asks for a resource whose answer may be held back for up to `limit`.
+    pub(super) async fn poll(&self, resource: &Endpoint, limit: Duration) -> Result<Answer, SfuError> {
+        self.send(Request { limit: Some(limit), ..Request::new(Method::GET, resource, &self.open.bearer) })
+            .await
     }
 
+    async fn send(&self, request: Request<'_>) -> Result<Answer, SfuError> {
+        http::send(&self.open.shared.clients, request).await
+    }
+
+    /// Our own SFU has everything of a session at one origin, which alone gets the bearer.
     fn related(&self, relation: &str) -> Option<Endpoint> {
-        let link = self.links.iter().find(|link| link.has_relation(relation))?;
-        resolve(self.resource.as_ref().unwrap_or(&self.opened_at), &link.target, &self.settings).ok()
+        let OpenSession { opened_at, resource, links, shared, .. } = &*self.open;
+        let link = links.iter().find(|link| link.has_relation(relation))?;
+        let from = resource.as_ref().unwrap_or(opened_at);
+        let target = resolve(from, &link.target, &shared.settings).ok()?;
+        (target.url.origin() == opened_at.url.origin()).then_some(target)
+    }
+}
+
+impl OpenSession {
+    /// What ends it; `None` when that was begun before, or the server named nothing that could be ended.
+    fn ending(&self) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let resource = self.resource.clone().filter(|_| !self.is_ended.swap(true, Relaxed))?;
+        let (bearer, shared) = (self.bearer.clone(), Arc::clone(&self.shared));
+        Some(async move {
+            let request = Request::new(Method::DELETE, &resource, &bearer);
+            if let Err(error) = http::send(&shared.clients, request).await {
+                tracing::debug!(%error, "a session was not ended");
+            }
+        })
+    }
+}
+
+impl Drop for OpenSession {
+    fn drop(&mut self) {
+        if let (Some(ending), Ok(runtime)) = (self.ending(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(ending);
+        }
     }
 }
 

@@ -239,19 +239,12 @@ async fn connect(shared: &Arc<Shared>, slots: Slots) -> Result<Show, SfuError> {
     let mut player = Player::new(&plan, shared.sink.clone(), shared.clock).await?;
     player.add_lines(MediaKind::Audio, slots.audio).await?;
     player.add_lines(MediaKind::Video, slots.video).await?;
-    let opening = Opening { endpoint, bearer: ticket.bearer.clone(), shared };
+    let opening = Opening { endpoint, bearer: ticket.bearer.clone(), shared: Arc::clone(shared) };
     let Opened::Session(session) = opening.open(player.signalling()).await? else {
         return Err(SfuError::Protocol("a counter-offer for slots"));
     };
-    let connected = player.connected().await;
-    let resource = session.slots().ok_or(SfuError::Protocol("no slots"));
-    let (resource, ()) = match resource.and_then(|resource| connected.map(|()| (resource, ()))) {
-        Ok(ready) => ready,
-        Err(error) => {
-            session.end().await;
-            return Err(error);
-        }
-    };
+    let resource = session.slots().ok_or(SfuError::Protocol("no slots"))?;
+    player.connected().await?;
     let lines = media_lines(&session.agreed).into_iter().filter(|line| line.active);
     let table = SlotTable::new(lines.filter_map(|line| line.kind.map(|kind| (line.mid, kind))));
     let streams = session

@@ -4,11 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use incamera_types::MediaKind;
-use reqwest::Method;
 use serde::Deserialize;
 use tokio::time::sleep;
 
-use super::http::{self, Request};
 use super::session::Session;
 use crate::shared::Shared;
 use crate::ticket::{self, Endpoint};
@@ -45,17 +43,7 @@ pub(super) async fn watch(shared: Arc<Shared>, session: Session, resource: Endpo
         if let Some(version) = known {
             endpoint.url.set_query(Some(&format!("after={version}&wait={HOLD_SECONDS}")));
         }
-        let request = Request {
-            method: Method::GET,
-            endpoint: &endpoint,
-            bearer: session.bearer(),
-            content_type: None,
-            accept: None,
-            if_match: None,
-            body: String::new(),
-            limit: Some(POLL_LIMIT),
-        };
-        let list = match http::send(request).await {
+        let list = match session.poll(&endpoint, POLL_LIMIT).await {
             Ok(answer) if answer.status == 200 => parse(&answer.body),
             _ => None,
         };

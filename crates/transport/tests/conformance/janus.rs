@@ -101,8 +101,11 @@ impl JanusServer {
             valid_until_unix_ms: u64::MAX,
             renewal: ResumeSecret::new([0; 16]),
         };
-        let settings =
-            SfuSettings { bind: Some(self.ours), cleartext: Cleartext::Anywhere, ..SfuSettings::default() };
+        let settings = SfuSettings {
+            bind: Some(self.ours),
+            cleartext: Cleartext::PrivateNetworks,
+            ..SfuSettings::default()
+        };
         Party::join(u32::from(who), ticket, settings)
     }
 }

@@ -49,7 +49,7 @@ struct Script {
     /// Streams that packets came on, with their number.
     received: Arc<std::sync::Mutex<HashMap<u32, u32>>>,
     tags_seen: std::sync::Mutex<Vec<String>>,
-    deleted: AtomicU32,
+    deleted: watch::Sender<u32>,
     requests_without_bearer: AtomicU32,
 }
 
@@ -223,7 +223,7 @@ async fn resource(
     }
     match method.as_str() {
         "DELETE" => {
-            script.deleted.fetch_add(1, SeqCst);
+            script.deleted.send_modify(|count| *count += 1);
             StatusCode::OK
         }
         "PATCH" => {
@@ -299,7 +299,7 @@ async fn connects(path: &str) {
         .unwrap()
         .unwrap();
     party.sfu.close().await;
-    assert_eq!(script.deleted.load(SeqCst), 1, "the session was not ended");
+    assert_eq!(*script.deleted.borrow(), 1, "the session was not ended");
     assert_eq!(script.requests_without_bearer.load(SeqCst), 0);
 }
 
@@ -353,7 +353,7 @@ async fn counter_offer_with_other_codecs_and_numbers_is_answered_and_its_version
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answer_without_location_or_type_is_an_answer() {
     let script = sends(Manner::Usual, "/whip/terse", 1, 2).await;
-    assert_eq!(script.deleted.load(SeqCst), 0);
+    assert_eq!(*script.deleted.borrow(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -374,6 +374,40 @@ async fn refusals_have_names() {
     assert_eq!(fails("/whip/nothing", "secret").await, SfuError::Refused(404));
     assert_eq!(fails("/whip/nonsense", "secret").await, SfuError::Codecs);
     assert!(matches!(fails("/whip/circle", "secret").await, SfuError::Protocol(_)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn layers_without_the_extension_that_tells_them_apart_are_not_sent() {
+    let script = sends(Manner::Usual, "/whip/plain", 3, 2).await;
+    assert_eq!(*script.deleted.borrow(), 2, "the session that was offered layers, and the one without");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bearer_does_not_follow_a_redirect_to_another_origin() {
+    let (other, there) = serve().await;
+    let target = format!("{there}/whip/plain");
+    let router = Router::new().route(
+        "/whip/away",
+        post(move || async move { (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, target)]) }),
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let refused = join(&origin, "/whip/away", "secret").sfu.publish(plan(1)).await;
+    assert_eq!(refused.unwrap_err(), SfuError::Ticket);
+    assert_eq!(other.requests_without_bearer.load(SeqCst), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn session_that_comes_to_nothing_is_ended() {
+    let (script, origin) = serve().await;
+    let party = join(&origin, "/whip/nonsense", "secret");
+    assert_eq!(party.sfu.publish(plan(1)).await.unwrap_err(), SfuError::Codecs);
+    let mut deleted = script.deleted.subscribe();
+    tokio::time::timeout(Duration::from_secs(5), deleted.wait_for(|count| *count == 1))
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
