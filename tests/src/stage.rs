@@ -23,20 +23,6 @@ pub use watched::{Outcome, Watched, seconds_since};
 /// The longest that anything may take that should take a second or two: the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Environment variable that asks for the long tests too.
-const FULL: &str = "INCAMERA_FULL";
-
-/// Whether the long test `name` is to run; says so when it is not.
-#[must_use]
-#[expect(clippy::print_stderr, reason = "what was not tested must be seen")]
-pub fn is_full_run(name: &str) -> bool {
-    let is_full = std::env::var_os(FULL).is_some_and(|value| value == "1");
-    if !is_full {
-        eprintln!("{name}: not run, because it takes long; {FULL}=1 or `./dev test --full` runs it");
-    }
-    is_full
-}
-
 /// The programs under test and a temporary folder. One meeting is on stage at a time, whatever runs the tests, so
 /// that times mean something.
 pub struct Stage {

@@ -32,7 +32,10 @@ fn main() -> ExitCode {
             return Exit::Defect.into();
         }
     };
-    runtime.block_on(dispatch(arguments.command)).into()
+    let exit = runtime.block_on(dispatch(arguments.command));
+    // A name that still is being looked up, say, is not waited for.
+    runtime.shutdown_background();
+    exit.into()
 }
 
 /// Events of the libraries go to standard error, only when asked for; nothing personal or secret is in them.

@@ -35,6 +35,10 @@ pub const RELAY_PATH: &str = "/relay";
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// Most bytes of request headers.
 const HEADER_LIMIT: usize = 16 * 1024;
+/// Longest time that a connection is kept for requests that make no WebSocket of it,
+const HTTP_LIFE: Duration = Duration::from_secs(300);
+/// and for its last one: a client may wait 25 s for a change of the SFU's streams.
+const LAST_REQUEST_LIMIT: Duration = Duration::from_secs(30);
 /// Pause after a failed accept: the process is out of file descriptors, say.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Longest time that stopping waits for clients to be told.
@@ -257,13 +261,13 @@ where
         builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let mut stopping = acceptor.stopping.clone();
-    let stopped = tokio::select! {
-        // A client that breaks HTTP has only itself to tell.
-        _ = connection.as_mut() => false,
-        _ = stopping.wait_for(|stop| *stop) => true,
-    };
-    if stopped {
-        connection.as_mut().graceful_shutdown();
-        let _ = connection.await;
+    tokio::select! {
+        // Upgraded to a WebSocket, or ended. A client that breaks HTTP has only itself to tell.
+        _ = connection.as_mut() => return,
+        _ = stopping.wait_for(|stop| *stop) => {}
+        () = sleep(HTTP_LIFE) => {}
     }
+    connection.as_mut().graceful_shutdown();
+    // Whoever never reads its answers does not keep its place (SEC-15).
+    let _ = timeout(LAST_REQUEST_LIMIT, connection).await;
 }

@@ -60,8 +60,10 @@ pub struct ReceivedReport {
     pub pictures_moving: usize,
     /// Decoded sound in milliseconds.
     pub audio_ms: u64,
-    /// Decoded sound louder than −50 dBov, in milliseconds.
+    /// Decoded sound louder than −50 dBov, in milliseconds, as of the receiver's last figures.
     pub audible_ms: u64,
+    /// From the first decoded picture to 500 ms before those figures: for so long there should have been sound.
+    pub sound_expected_ms: u64,
     /// RTP packets that never came.
     pub lost_packets: u64,
     /// Frames that did not open.
@@ -146,6 +148,9 @@ fn received_report(
     numbers.dedup();
     let row = person.rows().find(|row| row.get("from").and_then(Value::as_str) == Some(from));
     let count = |key: &str| row.map_or(0, |row| number(row, key));
+    let counted_us = person.statistics.as_ref().map_or(0, |all| number(all, "t_us"));
+    let sound_expected_us =
+        counted_us.saturating_sub(IN_FLIGHT_US).saturating_sub(first.unwrap_or(counted_us));
     ReceivedReport {
         from: from.to_owned(),
         video_frames_sent: was_sent.count(),
@@ -153,6 +158,7 @@ fn received_report(
         pictures_moving: numbers.len(),
         audio_ms: count("audio_ms"),
         audible_ms: count("audible_ms"),
+        sound_expected_ms: sound_expected_us / 1_000,
         lost_packets: count("lost_packets"),
         undecryptable: count("undecryptable"),
         latency_ms_p50: row.and_then(|row| row.get("latency_ms_p50")?.as_f64()),
@@ -161,7 +167,6 @@ fn received_report(
 
 fn judge(at: &str, report: &ReceivedReport) -> Vec<Problem> {
     let share = |part: usize, whole: usize| part as f64 / (whole.max(1)) as f64;
-    let sent_ms = report.video_frames_sent as f64 * 1000.0 / 30.0;
     let mut wrong = Vec::new();
     if report.video_frames_sent == 0
         || share(report.video_frames_opened, report.video_frames_sent) < PICTURES_SHARE
@@ -171,8 +176,11 @@ fn judge(at: &str, report: &ReceivedReport) -> Vec<Problem> {
     } else if share(report.pictures_moving, report.video_frames_opened) < MOVING_SHARE {
         wrong.push("the picture stands still".to_owned());
     }
-    if (report.audible_ms as f64) < sent_ms * SOUND_SHARE || report.audible_ms == 0 {
-        wrong.push(format!("only {} ms of audible sound", report.audible_ms));
+    if (report.audible_ms as f64) < report.sound_expected_ms as f64 * SOUND_SHARE || report.audible_ms == 0 {
+        wrong.push(format!(
+            "only {} of {} ms of sound were audible",
+            report.audible_ms, report.sound_expected_ms
+        ));
     }
     let (at, person) = (at.to_owned(), report.from.clone());
     wrong.into_iter().map(|what| Problem { at: at.clone(), person: person.clone(), what }).collect()

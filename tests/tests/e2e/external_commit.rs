@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use incamera_tests::stage::{Cast, PATIENCE, Stage, Watched, is_full_run};
+use incamera_tests::stage::{Cast, PATIENCE, Stage, Watched};
 use serde_json::Value;
 
 /// An event is shown within this time.
@@ -30,10 +30,8 @@ fn leave(people: [Watched; 4]) {
 }
 
 #[test]
+#[ignore = "long: ./dev test --full"]
 fn an_external_commit_is_refused_and_shown() {
-    if !is_full_run("an external commit") {
-        return;
-    }
     // SEC-10, SEC-16
     let stage = Stage::for_meeting();
     let mut people = let_in_behind_chloe(&stage, "");

@@ -10,7 +10,7 @@ use incamera_devices::y4m::Y4mReader;
 use incamera_devices::{PatternCode, SenderMark, read_code};
 use incamera_tests::demo::monotonic_us;
 use incamera_tests::stage::{
-    Cast, Outcome, PATIENCE, Stage, Watched, folder_of, is_full_run, longest_loss, received_from, sent,
+    Cast, Outcome, PATIENCE, Stage, Watched, folder_of, longest_loss, received_from, sent,
 };
 use serde_json::Value;
 
@@ -134,10 +134,8 @@ fn wait_for_attack(host: &mut Watched) {
 }
 
 #[test]
+#[ignore = "long: ./dev test --full"]
 fn changed_frames_are_never_shown_and_their_sender_is_named() {
-    if !is_full_run("flip-bits") {
-        return;
-    }
     let mut meeting = Attacked::by("flip-bits");
     wait_for_attack(&mut meeting.host);
     assert_told(&mut meeting.ben, "Chloe");
@@ -158,10 +156,8 @@ fn changed_frames_are_never_shown_and_their_sender_is_named() {
 }
 
 #[test]
+#[ignore = "long: ./dev test --full"]
 fn frames_that_were_cut_short_are_never_shown_and_their_sender_is_named() {
-    if !is_full_run("truncate") {
-        return;
-    }
     let mut meeting = Attacked::by("truncate");
     wait_for_attack(&mut meeting.host);
     assert_told(&mut meeting.ben, "Chloe");
@@ -178,10 +174,8 @@ fn frames_that_were_cut_short_are_never_shown_and_their_sender_is_named() {
 }
 
 #[test]
+#[ignore = "long: ./dev test --full"]
 fn repeated_frames_are_shown_once() {
-    if !is_full_run("replay") {
-        return;
-    }
     let mut meeting = Attacked::by("replay");
     meeting.host.wait_for_pictures(2);
     meeting.ben.wait_for_pictures(2);
@@ -198,10 +192,8 @@ fn repeated_frames_are_shown_once() {
 }
 
 #[test]
+#[ignore = "long: ./dev test --full"]
 fn streams_under_somebody_elses_name_are_still_shown_as_their_senders() {
-    if !is_full_run("swap-streams") {
-        return;
-    }
     let mut meeting = Attacked::by("swap-streams:Ben,Chloe");
     meeting.host.wait_for_pictures(2);
     meeting.ben.wait_for_pictures(1);
@@ -218,10 +210,8 @@ fn streams_under_somebody_elses_name_are_still_shown_as_their_senders() {
 }
 
 #[test]
+#[ignore = "long: ./dev test --full"]
 fn disorder_doubles_and_empty_frames_do_no_harm() {
-    if !is_full_run("reorder, duplicate, inject-empty-frames") {
-        return;
-    }
     for attack in ["reorder", "duplicate", "inject-empty-frames"] {
         let mut meeting = Attacked::by(attack);
         meeting.host.wait_for_pictures(2);
@@ -236,10 +226,8 @@ fn disorder_doubles_and_empty_frames_do_no_harm() {
 }
 
 #[test]
+#[ignore = "long: ./dev test --full"]
 fn a_stream_that_stands_still_or_is_held_back_is_told_with_its_senders_name() {
-    if !is_full_run("freeze-stream, drop-stream") {
-        return;
-    }
     for attack in ["freeze-stream:Chloe", "drop-stream:Chloe"] {
         let mut meeting = Attacked::by(attack);
         meeting.host.wait_for_pictures(2);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use incamera_tests::stage::{Cast, PATIENCE, Stage, Watched, is_full_run};
+use incamera_tests::stage::{Cast, PATIENCE, Stage, Watched};
 use incamera_types::Invite;
 
 /// An event is shown within this time.
@@ -44,10 +44,8 @@ impl Phantom {
 }
 
 #[test]
+#[ignore = "long: ./dev test --full"]
 fn the_card_of_a_phantom_room_is_refused() {
-    if !is_full_run("the card of a phantom room") {
-        return;
-    }
     // SEC-19
     let Phantom { stage, ada, mut mallory, ben } = Phantom::of_a_meeting(&[]);
     let outcome = ben.outcome(SHOWN_WITHIN);
@@ -66,10 +64,8 @@ fn the_card_of_a_phantom_room_is_refused() {
 }
 
 #[test]
+#[ignore = "long: ./dev test --full"]
 fn a_welcome_to_a_phantom_room_is_refused() {
-    if !is_full_run("a Welcome to a phantom room") {
-        return;
-    }
     // SEC-19: the card is believed here, so that a Welcome comes at all.
     let mut meeting = Phantom::of_a_meeting(&["skip_card_check"]);
     let alarm = meeting.ben.wait_for("alarm", SHOWN_WITHIN, |_| true);

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use incamera_tests::stage::{Cast, PATIENCE, RelayProcess, Stage, is_full_run};
+use incamera_tests::stage::{Cast, PATIENCE, RelayProcess, Stage};
 
 /// What coturn and the relay share.
 const SECRET: &str = "north of the border";
@@ -62,10 +62,8 @@ fn hidden(name: &str) -> Cast<'_> {
 }
 
 #[test]
+#[ignore = "long: ./dev test --full"]
 fn media_that_goes_through_turn_alone_stops_when_the_turn_server_does() {
-    if !is_full_run("media through TURN") {
-        return;
-    }
     let stage = Stage::for_meeting();
     let turn = TurnServer::start();
     let relay = relay(&stage, &turn, SECRET);
@@ -82,10 +80,8 @@ fn media_that_goes_through_turn_alone_stops_when_the_turn_server_does() {
 }
 
 #[test]
+#[ignore = "long: ./dev test --full"]
 fn without_valid_credentials_nothing_goes_another_way() {
-    if !is_full_run("TURN without valid credentials") {
-        return;
-    }
     let stage = Stage::for_meeting();
     let turn = TurnServer::start();
     let relay = relay(&stage, &turn, "south of the border");

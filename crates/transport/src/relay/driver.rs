@@ -136,16 +136,14 @@ impl RelayDriver {
                     }
                 },
                 incoming = socket.next() => {
+                    if let Err(end) = self.take(incoming).await {
+                        return end;
+                    }
+                    // After taking it: while we are too busy to listen, the relay is not silent.
                     heard = Instant::now();
-                    match self.take(incoming).await {
-                        Ok(()) => {}
-                        Err(end) => return end,
-                    }
                 }
+                () = sleep_until(heard + RELAY_SILENCE_LIMIT) => return End::Lost(RelayError::Silent),
                 () = sleep_until(next_ping) => {
-                    if heard.elapsed() >= RELAY_SILENCE_LIMIT {
-                        return End::Lost(RelayError::Silent);
-                    }
                     next_ping = Instant::now() + PING_INTERVAL;
                     if let Err(error) = write_raw(socket, Message::Ping(bytes::Bytes::new())).await {
                         return End::Lost(error);
