@@ -9,6 +9,7 @@ mod exit;
 mod interrupt;
 mod output;
 mod part;
+mod printer;
 mod replay;
 mod run;
 mod sources;

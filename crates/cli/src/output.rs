@@ -22,7 +22,7 @@ pub(crate) enum Style {
 }
 
 /// What people are called.
-type Names = BTreeMap<MemberId, String>;
+pub(crate) type Names = BTreeMap<MemberId, String>;
 
 impl Style {
     /// What the command line asks for.
@@ -30,31 +30,47 @@ impl Style {
         if take_part.json { Self::Json } else { Self::Sentences }
     }
 
-    /// Prints one event. A closed pipe is no reason to leave a meeting.
-    pub(crate) fn event(self, event: &Event, names: &Names) {
+    /// What is printed of an event; people are not told of all.
+    pub(crate) fn of_event(self, event: &Event, names: &Names) -> Option<Line> {
         match (self, event) {
-            (Self::Json, event) => json_line(serde_json::to_value(event).unwrap_or_default()),
-            (Self::Sentences, Event::Local(LocalEvent::Problem(problem))) => complain(problem),
-            (Self::Sentences, event) => {
-                if let Some(text) = sentence(event, names) {
-                    line(&text);
-                }
-            }
+            (Self::Json, event) => Some(json_line(serde_json::to_value(event).unwrap_or_default())),
+            (Self::Sentences, Event::Local(LocalEvent::Problem(problem))) => Some(complaint(problem)),
+            (Self::Sentences, event) => sentence(event, names).map(Line::Out),
         }
     }
 
-    /// Prints what ends the program badly: as an event for programs, on standard error for people.
-    pub(crate) fn problem(self, problem: &Problem) {
+    /// What is printed of a problem: an event for programs, a complaint for people.
+    pub(crate) fn of_problem(self, problem: &Problem) -> Line {
         match self {
-            Self::Json => self.event(&Event::Local(LocalEvent::Problem(problem.clone())), &Names::new()),
-            Self::Sentences => complain(problem),
+            Self::Json => {
+                let event = Event::Local(LocalEvent::Problem(problem.clone()));
+                json_line(serde_json::to_value(event).unwrap_or_default())
+            }
+            Self::Sentences => complaint(problem),
         }
     }
 
-    /// Prints the last line.
-    pub(crate) fn ended(self, exit: Exit, reason: Option<StopReason>) {
-        if self == Self::Json {
-            json_line(serde_json::json!({"event": "ended", "exit": exit as u8, "reason": reason}));
+    /// The last line.
+    pub(crate) fn of_end(self, exit: Exit, reason: Option<StopReason>) -> Option<Line> {
+        let ended = serde_json::json!({"event": "ended", "exit": exit as u8, "reason": reason});
+        (self == Self::Json).then(|| json_line(ended))
+    }
+}
+
+/// One line, and where it is printed.
+pub(crate) enum Line {
+    /// On standard output.
+    Out(String),
+    /// On standard error.
+    Error(String),
+}
+
+impl Line {
+    /// Waits until it is written. A reader that went away is no reason to end anything.
+    pub(crate) fn write(&self) {
+        match self {
+            Self::Out(text) => line(text),
+            Self::Error(text) => error_line(text),
         }
     }
 }
@@ -71,9 +87,9 @@ fn harmless(text: &str) -> String {
 }
 
 /// `What happened. What to do. (code)` on standard error.
-fn complain(problem: &Problem) {
+fn complaint(problem: &Problem) -> Line {
     let what = harmless(&capitalised(&problem.what));
-    error_line(&format!("{what}. {} ({})", problem.advice, problem.code));
+    Line::Error(format!("{what}. {} ({})", problem.advice, problem.code))
 }
 
 /// One line on standard error.
@@ -87,11 +103,11 @@ fn capitalised(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
-fn json_line(mut value: Value) {
+fn json_line(mut value: Value) -> Line {
     if let Value::Object(fields) = &mut value {
         fields.insert("t_us".to_owned(), SystemClock.now().as_micros().into());
     }
-    line(&value.to_string());
+    Line::Out(value.to_string())
 }
 
 /// One line on standard output.

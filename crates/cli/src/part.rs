@@ -15,6 +15,7 @@ use crate::control::{Answer, Asked, Request};
 use crate::exit::Exit;
 use crate::interrupt::Interrupts;
 use crate::output::Style;
+use crate::printer::Printer;
 
 /// How long media may take to connect before the program gives up.
 const SFU_PATIENCE: Duration = Duration::from_secs(20);
@@ -53,7 +54,7 @@ enum Media {
 /// One meeting from the first event to the last.
 pub(crate) struct TakingPart {
     meeting: Meeting,
-    style: Style,
+    printer: Printer,
     seconds: Option<u64>,
     leaving: Leaving,
     interrupts: Interrupts,
@@ -77,7 +78,7 @@ impl TakingPart {
     ) -> Self {
         Self {
             meeting,
-            style,
+            printer: Printer::new(style),
             seconds,
             leaving,
             interrupts,
@@ -152,19 +153,19 @@ impl TakingPart {
     async fn finish(mut self) -> Exit {
         let finished = self.meeting.finished().await;
         if let Err(error) = &finished {
-            self.style.problem(&Problem::of(error));
+            self.printer.problem(&Problem::of(error));
         }
         let exit = self.final_exit(finished.err().as_ref());
         // That we left is no reason when a problem made us.
         let was_free = matches!(exit, Exit::Done | Exit::NotOpened);
         let reason =
             self.reason.filter(|why| was_free || !matches!(why, StopReason::Left | StopReason::Ended));
-        self.style.ended(exit, reason);
+        self.printer.ended(exit, reason).await;
         exit
     }
 
     fn event(&mut self, event: &Event) {
-        self.style.event(event, &self.people);
+        self.printer.event(event, &self.people);
         match event {
             Event::Meeting(event) => self.meeting_event(event),
             Event::Local(LocalEvent::SfuConnected { .. }) => self.media = Media::Connected,
@@ -212,7 +213,7 @@ impl TakingPart {
         if self.media == Media::Connected {
             return;
         }
-        self.style.problem(&Problem {
+        self.printer.problem(&Problem {
             code: "cli.media.not_connected",
             blame: Blame::Sfu,
             what: format!("no media connection came about within {} s", SFU_PATIENCE.as_secs()),

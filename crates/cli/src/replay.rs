@@ -200,7 +200,7 @@ pub(crate) fn replay(file: &Path, style: output::Style) -> Exit {
     match read(file, style) {
         Ok(()) => Exit::Done,
         Err(error) => {
-            style.problem(&incamera_client::Problem::of(&error));
+            style.of_problem(&incamera_client::Problem::of(&error)).write();
             Exit::DeviceFailed
         }
     }

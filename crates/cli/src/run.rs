@@ -51,9 +51,8 @@ pub(crate) async fn join(arguments: Join) -> Exit {
 
 fn told(style: Style, begun: Result<Exit, Refusal>) -> Exit {
     begun.unwrap_or_else(|Refusal { problem, exit }| {
-        style.problem(&problem);
-        style.ended(exit, None);
-        exit
+        style.of_problem(&problem).write();
+        end_of(style, exit)
     })
 }
 
@@ -71,11 +70,11 @@ async fn begin_hosting(arguments: Host, style: Style) -> Result<Exit, Refusal> {
     let (asked, requests) = mpsc::channel(CONTROL_QUEUE);
     let beginning = Meeting::host(options, media);
     let Some((part, events)) = begun(beginning, &arguments.take_part, Leaving::End, interrupts).await? else {
-        return Ok(interrupted(style));
+        return Ok(end_of(style, Exit::Done));
     };
     let socket = ControlSocket::open(asked);
     if let Err(why) = &socket {
-        style.problem(&control_problem(why));
+        style.of_problem(&control_problem(why)).write();
     }
     Ok(part.run(events, requests).await)
 }
@@ -90,7 +89,7 @@ async fn begin_joining(arguments: Join, style: Style) -> Result<Exit, Refusal> {
     let (_asked, requests) = mpsc::channel(1);
     let beginning = Meeting::join(options, media);
     let begun = begun(beginning, &arguments.take_part, Leaving::Leave, interrupts).await?;
-    let Some((part, events)) = begun else { return Ok(interrupted(style)) };
+    let Some((part, events)) = begun else { return Ok(end_of(style, Exit::Done)) };
     Ok(part.run(events, requests).await)
 }
 
@@ -109,9 +108,12 @@ async fn begun(
     Ok(Some((part, events)))
 }
 
-fn interrupted(style: Style) -> Exit {
-    style.ended(Exit::Done, None);
-    Exit::Done
+/// Prints the last line where no meeting has begun.
+fn end_of(style: Style, exit: Exit) -> Exit {
+    if let Some(line) = style.of_end(exit, None) {
+        line.write();
+    }
+    exit
 }
 
 fn name(take_part: &TakePart) -> Result<DisplayName, ClientError> {

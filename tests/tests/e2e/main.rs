@@ -14,6 +14,7 @@
 mod bad_input;
 mod canary;
 mod crash;
+mod ending;
 mod external_commit;
 mod hostile_relay;
 mod hostile_sfu;

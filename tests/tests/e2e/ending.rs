@@ -1,0 +1,56 @@
+//! A meeting ends when it is asked to, whoever does not listen.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use incamera_tests::stage::{PATIENCE, Stage};
+use rustix::io::ioctl_fionread;
+use rustix::pipe::fcntl_setpipe_size;
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Goodbye has 5 s, and the reader of the last line has one.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
+
+/// The smallest pipe; a line of figures is a few hundred bytes long.
+const PIPE: usize = 4_096;
+
+#[test]
+fn a_reader_that_does_not_read_holds_up_neither_the_meeting_nor_its_end() {
+    let stage = Stage::for_meeting();
+    let mut command = stage.program("incamera-cli", "Ada");
+    command.args(["host", "--listen", "127.0.0.1:0", "--audio", "silence", "--json"]).stdout(Stdio::piped());
+    let mut host = command.spawn().expect("the program starts");
+    let unread = host.stdout.take().expect("standard output is a pipe");
+    fcntl_setpipe_size(&unread, PIPE).expect("the pipe can be made small");
+
+    let began = Instant::now();
+    let mut filled = 0;
+    let mut since = Instant::now();
+    // Full when nothing more has come for longer than figures are apart.
+    while filled < 2_000 || since.elapsed() < Duration::from_secs(3) {
+        let now = ioctl_fionread(&unread).expect("a pipe says what is in it");
+        if now != filled {
+            (filled, since) = (now, Instant::now());
+        }
+        assert!(began.elapsed() < PATIENCE, "{filled} bytes were printed");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+
+    let pid = Pid::from_child(&host);
+    kill_process(pid, Signal::TERM).expect("it runs");
+    let asked = Instant::now();
+    let ended = loop {
+        if let Some(ended) = host.try_wait().expect("it is our child") {
+            break Some(ended);
+        }
+        if asked.elapsed() > ENDS_WITHIN {
+            break None;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    if ended.is_none() {
+        kill_process(pid, Signal::KILL).expect("it runs");
+        host.wait().expect("it is our child");
+    }
+    assert_eq!(ended.and_then(|ended| ended.code()), Some(0));
+}
