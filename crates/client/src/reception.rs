@@ -1,10 +1,12 @@
 //! What edges may do with everything that was decoded: draw it, keep it, measure it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod queue;
 
 use incamera_devices::{DeviceError, VideoSize};
 use incamera_media::picture::I420View;
 use incamera_types::{Context, MemberId, Mono};
+
+pub(crate) use queue::SharedReception;
 
 /// A participant whose media came, proved by the key of its frames.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +75,8 @@ pub struct SentFrame {
     pub bytes: usize,
 }
 
-/// Takes everything that was decoded. Called on the thread that decodes: what takes long delays the picture.
+/// Takes everything that was decoded. Called on a thread of its own: a disk that is slow for a moment delays neither
+/// sound nor picture.
 ///
 /// The first error is reported as a problem; nothing is handed over afterwards.
 pub trait Reception: Send {
@@ -100,40 +103,4 @@ pub trait Reception: Send {
     /// # Errors
     /// A file cannot be completed.
     fn finish(self: Box<Self>) -> Result<(), DeviceError>;
-}
-
-/// The edge's [`Reception`] as the threads share it. Sound and pictures are decoded on different threads, and
-/// written one at a time.
-#[derive(Clone)]
-pub(crate) struct SharedReception(Arc<Mutex<Option<Box<dyn Reception>>>>);
-
-impl SharedReception {
-    pub(crate) fn new(reception: Box<dyn Reception>) -> Self {
-        Self(Arc::new(Mutex::new(Some(reception))))
-    }
-
-    pub(crate) fn sent(&self, frame: &SentFrame) -> Result<(), DeviceError> {
-        self.with(|reception| reception.sent(frame))
-    }
-
-    pub(crate) fn picture(&self, from: &Remote, picture: &DecodedPicture<'_>) -> Result<(), DeviceError> {
-        self.with(|reception| reception.picture(from, picture))
-    }
-
-    pub(crate) fn sound(&self, from: &Remote, sound: &DecodedSound<'_>) -> Result<(), DeviceError> {
-        self.with(|reception| reception.sound(from, sound))
-    }
-
-    /// Completes everything; later calls do nothing.
-    pub(crate) fn finish(&self) -> Result<(), DeviceError> {
-        let reception = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        reception.map_or(Ok(()), Reception::finish)
-    }
-
-    fn with(
-        &self,
-        action: impl FnOnce(&mut Box<dyn Reception>) -> Result<(), DeviceError>,
-    ) -> Result<(), DeviceError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map_or(Ok(()), action)
-    }
 }

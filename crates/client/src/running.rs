@@ -119,7 +119,7 @@ fn start(
     let (events, told) = unbounded_channel();
     let (report, reports) = unbounded_channel();
     let trust = invite.tls_pin.map_or(TlsTrust::Public, |pin| TlsTrust::Pinned(TlsPin(pin)));
-    let reception = media.reception.map(SharedReception::new);
+    let reception = media.reception.map(SharedReception::start).transpose()?;
     let limits = if media.speaker.is_some() { DelayLimits::default() } else { UNHEARD_DELAY };
     let sound = SoundStage::new(limits, reception.clone());
     let (incoming, opening_thread) = IncomingHandle::start(sound.clone(), reception.clone(), report)?;
