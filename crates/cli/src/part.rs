@@ -122,8 +122,12 @@ impl TakingPart {
                     self.leave();
                 }
                 () = sleep_until(patience) => {
-                    patience = Instant::now() + FAR;
-                    self.give_up_media();
+                    // A file waits for company, and so may its connection.
+                    let waits = self.media == Media::NotTried && self.people.len() < 2;
+                    patience = Instant::now() + if waits { SFU_PATIENCE } else { FAR };
+                    if !waits {
+                        self.give_up_media();
+                    }
                 }
                 () = self.interrupts.next() => match self.stage {
                     Stage::Staying => self.leave(),

@@ -157,7 +157,10 @@ impl MeetingDriver {
             Output::UseTicket(ticket) => self.use_ticket(&ticket),
             Output::StartMedia => self.flow(Flow::Open),
             Output::StopMedia { .. } => self.flow(Flow::Stopped),
-            Output::ForceKeyFrames => self.publishing.force_key_frames(clock::now().mono),
+            Output::ForceKeyFrames => {
+                self.publishing.force_key_frames(clock::now().mono);
+                self.expect_players();
+            }
             Output::Event(event) => self.meeting_event(event),
         }
     }
@@ -204,10 +207,11 @@ impl MeetingDriver {
                     .and_then(|streams| StreamId::parse(streams.sfu_id.reveal()));
                 #[cfg(feature = "danger-sabotage")]
                 self.opening(Inbound::Announced(*member, sfu_id.clone()));
-                self.people.announced(*member, sfu_id);
+                self.people.announced(*member, sfu_id, streams);
                 self.update_subscriptions();
                 if self.people.remote(*member).is_some() {
                     self.publishing.set_in_company();
+                    self.publish();
                     self.start_capture();
                 }
             }

@@ -1,54 +1,21 @@
-//! The process's monotonic clock.
-
-use std::time::Instant;
+//! The clock that arrivals are stamped with.
 
 use incamera_types::Mono;
 
-/// Reads the monotonic clock as [`Mono`]. Every part of one process uses copies of the same clock, so that
-/// their instants can be compared.
+/// Reads a monotonic clock. Every part of one process uses the same one, so that their instants can be compared.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    start: Instant,
-    start_reading: Mono,
-}
+pub struct Clock(fn() -> Mono);
 
 impl Clock {
-    /// A clock that reads zero now.
+    /// The clock that `read` reads.
     #[must_use]
-    pub fn start() -> Self {
-        Self::reading(Mono::from_micros(0))
-    }
-
-    /// A clock that reads `reading` now: in step with another monotonic clock of this machine.
-    #[must_use]
-    pub fn reading(reading: Mono) -> Self {
-        Self { start: Instant::now(), start_reading: reading }
+    pub const fn new(read: fn() -> Mono) -> Self {
+        Self(read)
     }
 
     /// The current instant.
     #[must_use]
     pub fn now(&self) -> Mono {
-        self.at(Instant::now())
-    }
-
-    /// The reading of this clock at `instant`; that of its start for instants before it.
-    #[must_use]
-    pub fn at(&self, instant: Instant) -> Mono {
-        self.start_reading.plus(instant.saturating_duration_since(self.start))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn readings_of_copies_are_comparable() {
-        let clock = Clock::start();
-        let copy = clock;
-        let later = clock.start + Duration::from_millis(7);
-        assert_eq!(copy.at(later).as_micros(), 7_000);
-        assert_eq!(copy.at(clock.start), Mono::from_micros(0));
+        (self.0)()
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use incamera_devices::VideoSize;
 use incamera_meeting::{MemberView, StreamView};
 use incamera_transport::{AudioWant, RemoteStream, StreamId, VideoWant, Want};
-use incamera_types::{Blame, Context, MemberId, Mono};
+use incamera_types::{Blame, Context, MediaKind, MemberId, Mono};
 
 use crate::command::PictureWant;
 use crate::event::{LocalEvent, Problem, millis};
@@ -17,9 +17,17 @@ struct Person {
     name: String,
     joined: Mono,
     stream: Option<StreamId>,
+    sends_pictures: bool,
     want: PictureWant,
     packets: PacketCounts,
     heard: Heard,
+}
+
+impl Person {
+    /// The picture to receive: servers may refuse to play what nobody sends.
+    fn picture(&self) -> PictureWant {
+        if self.sends_pictures { self.want } else { PictureWant::Nothing }
+    }
 }
 
 /// RTP packets of a participant that did not come in order.
@@ -81,6 +89,7 @@ impl People {
             name: name.clone(),
             joined: now,
             stream: None,
+            sends_pictures: false,
             want: self.default_want,
             packets: PacketCounts::default(),
             heard: Heard::At(now),
@@ -101,10 +110,11 @@ impl People {
         self.people.get(&member).map(|person| person.name.clone())
     }
 
-    /// A member said under which id the SFU knows it: a hint.
-    pub(super) fn announced(&mut self, member: MemberId, stream: Option<StreamId>) {
+    /// A member said what it sends and under which id the SFU knows it: a hint.
+    pub(super) fn announced(&mut self, member: MemberId, stream: Option<StreamId>, streams: &[StreamView]) {
         if let Some(person) = self.people.get_mut(&member) {
             person.stream = stream;
+            person.sends_pictures = streams.iter().any(|stream| stream.context.kind() == MediaKind::Video);
         }
     }
 
@@ -191,7 +201,8 @@ impl People {
         let mut wants: Vec<Want> = Vec::new();
         let mut people: Vec<_> = self.people.iter().collect();
         people.sort_by_key(|(member, person)| (person.joined, **member));
-        let announced = people.iter().filter_map(|(_, person)| Some((person.stream.as_ref()?, person.want)));
+        let announced =
+            people.iter().filter_map(|(_, person)| Some((person.stream.as_ref()?, person.picture())));
         let listed = self.available.iter().map(|stream| (stream, self.default_want));
         for (stream, want) in announced.chain(listed) {
             if !wants.iter().any(|known| known.stream == *stream) {
@@ -246,6 +257,7 @@ mod tests {
                 name: format!("Person {number}"),
                 joined: Mono::from_micros(u64::from(number)),
                 stream: Some(stream(size - number)),
+                sends_pictures: number != 0,
                 want: PictureWant::Layer(0),
                 packets: PacketCounts::default(),
                 heard: Heard::At(AT_ONCE),
@@ -262,6 +274,12 @@ mod tests {
         let wanted: Vec<_> = people.wanted().into_iter().map(|want| want.stream).collect();
         let expected: Vec<_> = (1..=20).rev().chain([200]).map(stream).collect();
         assert_eq!(wanted, expected);
+    }
+
+    #[test]
+    fn pictures_are_wanted_of_those_who_send_some() {
+        let wanted: Vec<_> = crowd(3).wanted().into_iter().map(|want| want.video).collect();
+        assert_eq!(wanted, [VideoWant::Skip, VideoWant::Layer(0), VideoWant::Layer(0)]);
     }
 
     #[test]

@@ -26,6 +26,14 @@ use crate::outgoing::{
 /// an SFU that repeats itself 240 times a second eat the bit rate.
 const KEY_FRAME_EVERY: Duration = Duration::from_millis(250);
 
+/// After somebody joined, key frames that nobody asked for: until the slowest player has connected.
+const REPEATED_KEY_FRAMES: [Duration; 4] = [
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+    Duration::from_millis(1_200),
+    Duration::from_millis(2_000),
+];
+
 /// Kept free for sound with its headers, kbit/s.
 const AUDIO_RESERVE_KBPS: u32 = 60;
 
@@ -58,6 +66,8 @@ pub(crate) struct Publishing {
     flow: Flow,
     is_connected: bool,
     key_frames: [KeyFrames; 3],
+    /// When key frames are due that nobody asked for, soonest first.
+    repeated: Vec<Mono>,
     captures: Vec<DriverHandle>,
 }
 
@@ -88,6 +98,7 @@ impl Publishing {
             flow: Flow::Stopped,
             is_connected: false,
             key_frames: [KeyFrames::default(); 3],
+            repeated: Vec::new(),
             captures: Vec::new(),
         }
     }
@@ -144,6 +155,11 @@ impl Publishing {
 
     pub(super) fn set_connected(&mut self) {
         self.is_connected = true;
+    }
+
+    /// Whether nothing is sent before another participant is there.
+    pub(super) fn waits_for_company(&self) -> bool {
+        self.begin == Begin::InCompany
     }
 
     /// Another participant is there.
@@ -203,6 +219,11 @@ impl Publishing {
         }
     }
 
+    /// Key frames again and again, for whoever may be on the way.
+    pub(super) fn repeat_key_frames(&mut self, now: Mono) {
+        self.repeated = REPEATED_KEY_FRAMES.map(|after| now.plus(after)).to_vec();
+    }
+
     /// The SFU or a receiver needs a key frame.
     pub(super) fn key_frame_wanted(&mut self, now: Mono, context: Context) {
         let Some(layer) = Layer::ALL.into_iter().find(|layer| camera_context(*layer) == context) else {
@@ -214,6 +235,9 @@ impl Publishing {
 
     /// Makes the key frames that were put off and may be made now.
     pub(super) fn make_key_frames(&mut self, now: Mono) {
+        if self.repeated.extract_if(.., |at| *at <= now).count() > 0 {
+            self.key_frames.iter_mut().for_each(|key_frames| key_frames.is_due = true);
+        }
         for layer in Layer::ALL {
             let key_frames = &mut self.key_frames[layer.index()];
             if key_frames.deadline().is_some_and(|at| at <= now) {
@@ -225,7 +249,8 @@ impl Publishing {
 
     /// When [`Publishing::make_key_frames`] has something to do.
     pub(super) fn next_key_frame(&self) -> Option<Mono> {
-        self.key_frames.iter().filter_map(KeyFrames::deadline).min()
+        let asked = self.key_frames.iter().filter_map(KeyFrames::deadline);
+        asked.chain(self.repeated.iter().copied()).min()
     }
 
     /// The network carries so much.

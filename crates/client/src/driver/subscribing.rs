@@ -6,7 +6,8 @@ use std::time::Duration;
 use incamera_meeting::Input;
 use incamera_relay_proto::{Ticket, TicketIdentity};
 use incamera_transport::{
-    Clock, Direction as SfuDirection, Sfu, SfuError, SfuEvent, SfuSettings, StreamId, Want, connect_sfu,
+    Clock, Direction as SfuDirection, Discovery, Sfu, SfuError, SfuEvent, SfuSettings, StreamId, Want,
+    connect_sfu,
 };
 use incamera_types::{Fault as _, Mono};
 use tokio::sync::mpsc::UnboundedSender;
@@ -70,7 +71,8 @@ struct Present {
     wants: watch::Sender<Vec<Want>>,
     /// How many streams the SFU carries, while more are wanted.
     most_streams: watch::Receiver<Option<u8>>,
-    tasks: [JoinHandle<()>; 2],
+    publishing: Option<JoinHandle<()>>,
+    subscribing: JoinHandle<()>,
 }
 
 impl SfuLink {
@@ -132,9 +134,15 @@ impl SfuLink {
 }
 
 impl Present {
+    /// Whether the SFU is somebody else's WHIP server, of which nothing but the standard can be expected.
+    fn is_plain(&self) -> bool {
+        self.sfu.capabilities().discovery == Discovery::ByGroup
+    }
+
     async fn end(self) {
-        for task in &self.tasks {
-            task.abort();
+        self.subscribing.abort();
+        if let Some(publishing) = self.publishing {
+            publishing.abort();
         }
         self.sfu.close().await;
     }
@@ -152,17 +160,38 @@ impl MeetingDriver {
         }
         let mut settings = self.link.settings.clone();
         settings.start_bandwidth_bps = self.publishing.start_bandwidth_bps();
-        let (sfu, events) = match connect_sfu(ticket.clone(), settings, Clock::reading(clock::now().mono)) {
+        let (sfu, events) = match connect_sfu(ticket.clone(), settings, Clock::new(|| clock::now().mono)) {
             Ok(connected) => connected,
             Err(error) => return self.problem(Problem::of(&error)),
         };
         let (wants, wanted) = watch::channel(self.people.wanted());
-        let publish = tokio::spawn(publish(Arc::clone(&sfu), self.publishing.plan()));
         let (most, most_streams) = watch::channel(None);
-        let subscribe = tokio::spawn(subscribe(Arc::clone(&sfu), wanted, most, self.events.clone()));
+        let subscribing = tokio::spawn(subscribe(Arc::clone(&sfu), wanted, most, self.events.clone()));
         self.sealing.order(Outbound::Publisher(Arc::clone(&sfu)));
-        let (identity, tasks) = (ticket.identity, [publish, subscribe]);
-        self.link.present = Some(Present { identity, sfu, events, wants, most_streams, tasks });
+        let (identity, publishing) = (ticket.identity, None);
+        let present = Present { identity, sfu, events, wants, most_streams, publishing, subscribing };
+        self.link.present = Some(present);
+        self.publish();
+    }
+
+    /// Begins to publish, once, when it is time. A plain WHIP server may take what comes in the first two seconds for all
+    /// that there is, and end a connection on which nothing comes (MediaMTX does): it gets ours when we have something to
+    /// send.
+    pub(super) fn publish(&mut self) {
+        let Some(present) = &mut self.link.present else { return };
+        let waits = present.is_plain() && self.publishing.waits_for_company();
+        if present.publishing.is_none() && !waits {
+            let publishing = publish(Arc::clone(&present.sfu), self.publishing.plan());
+            present.publishing = Some(tokio::spawn(publishing));
+        }
+    }
+
+    /// Players are about to connect to what we publish. A plain WHIP server may not pass on that they ask for a key frame
+    /// (MediaMTX does not): they get some unasked.
+    pub(super) fn expect_players(&mut self) {
+        if self.link.present.as_ref().is_some_and(Present::is_plain) {
+            self.publishing.repeat_key_frames(clock::now().mono);
+        }
     }
 
     /// Tells the others what we send.
@@ -196,6 +225,7 @@ impl MeetingDriver {
                 if direction == SfuDirection::Publish {
                     self.publishing.set_connected();
                     self.start_capture();
+                    self.expect_players();
                 }
                 self.tell(LocalEvent::SfuConnected { direction: told(direction), took_ms: millis(took) });
             }
@@ -206,6 +236,9 @@ impl MeetingDriver {
             SfuEvent::Reconnected { direction, gap } => {
                 self.link.set_playing(direction, Playing::Connected);
                 self.link.told = None;
+                if direction == SfuDirection::Publish {
+                    self.expect_players();
+                }
                 self.tell(LocalEvent::SfuReconnected { direction: told(direction), gap_ms: millis(gap) });
             }
             SfuEvent::AttemptFailed { error, .. } => {

@@ -1,7 +1,7 @@
 //! A participant without codecs: seals random payloads, and opens and compares what comes.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use incamera_relay_proto::Ticket;
@@ -109,9 +109,14 @@ pub(crate) fn want(stream: &StreamId, layer: u8) -> Want {
     Want { stream: stream.clone(), audio: AudioWant::Play, video: VideoWant::Layer(layer) }
 }
 
+fn since_start() -> Mono {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    Mono::default().plus(START.elapsed())
+}
+
 impl Party {
     pub(crate) fn join(leaf: u32, ticket: Ticket, settings: SfuSettings) -> Self {
-        let clock = Clock::start();
+        let clock = Clock::new(since_start);
         let (sfu, events) = connect_sfu(ticket, settings, clock).unwrap();
         let leaf = LeafIndex(leaf);
         let mut key = base_key();
