@@ -36,6 +36,12 @@ pub enum SfuError {
     /// It accepted no codec of ours.
     #[error("the SFU accepted neither VP8 nor Opus")]
     Codecs,
+    /// It takes Opus alone.
+    #[error("the SFU takes no VP8: nobody sees the pictures that are sent from here")]
+    NoPictures,
+    /// It takes VP8 alone.
+    #[error("the SFU takes no Opus: nobody hears what is said here")]
+    NoSound,
     /// Signalling worked, but no packets came through.
     #[error("the SFU was reached, but no media connection came about")]
     NoMediaPath,
@@ -70,6 +76,8 @@ impl Fault for SfuError {
             Self::Protocol(_) => "transport.sfu.protocol",
             Self::Refused(_) => "transport.sfu.refused",
             Self::Codecs => "transport.sfu.codecs",
+            Self::NoPictures => "transport.sfu.no_pictures",
+            Self::NoSound => "transport.sfu.no_sound",
             Self::NoMediaPath => "transport.sfu.no_media_path",
             Self::TooManyStreams(_) => "transport.sfu.too_many_streams",
             Self::TooManyPictures(_) => "transport.sfu.too_many_pictures",
@@ -83,9 +91,13 @@ impl Fault for SfuError {
         match self {
             Self::Address(_) | Self::Cleartext | Self::Ticket => Blame::Relay,
             Self::Unreachable(_) | Self::NoMediaPath => Blame::Network,
-            Self::Certificate | Self::Busy | Self::Protocol(_) | Self::Refused(_) | Self::Codecs => {
-                Blame::Sfu
-            }
+            Self::Certificate
+            | Self::Busy
+            | Self::Protocol(_)
+            | Self::Refused(_)
+            | Self::Codecs
+            | Self::NoPictures
+            | Self::NoSound => Blame::Sfu,
             Self::TooManyStreams(_) | Self::TooManyPictures(_) => Blame::Policy,
             Self::Plan(_) | Self::Local(_) | Self::Closed => Blame::Us,
         }
@@ -97,6 +109,7 @@ impl Fault for SfuError {
             | Self::NoMediaPath
             | Self::Refused(_)
             | Self::Protocol(_)
+            | Self::Codecs
             | Self::Local(_) => Retry::Automatic,
             Self::Busy => Retry::After(Duration::from_secs(2)),
             _ => Retry::Never,
@@ -115,6 +128,7 @@ impl Fault for SfuError {
             Self::Protocol(_) | Self::Refused(_) | Self::Codecs => {
                 "Ask whoever runs the SFU; its version may not fit."
             }
+            Self::NoPictures | Self::NoSound => "Use a media server that takes VP8 and Opus.",
             Self::NoMediaPath => "A firewall may block UDP; try another network or ask for a TURN server.",
             Self::TooManyStreams(_) => "Use a media server with slots, such as the embedded one.",
             Self::TooManyPictures(_) => "Nothing is wrong; choose whose pictures are shown.",

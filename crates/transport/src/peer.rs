@@ -159,7 +159,8 @@ impl PeerSignalling {
 
     /// Our answer to the server's offer.
     pub(crate) async fn answer(&self, offer: &str) -> Result<String, SfuError> {
-        let offer = RTCSessionDescription::offer(self.shown(offer)).map_err(|_| malformed())?;
+        let offer = self.shown(&description::tidied_offer(offer));
+        let offer = RTCSessionDescription::offer(offer).map_err(|_| malformed())?;
         self.connection.set_remote_description(offer).await.map_err(|_| malformed())?;
         let answer = self.connection.create_answer(None).await.map_err(local)?;
         self.describe(answer).await
@@ -167,7 +168,9 @@ impl PeerSignalling {
 
     /// Takes the server's answer.
     pub(crate) async fn accept(&self, answer: &str) -> Result<(), SfuError> {
-        let answer = RTCSessionDescription::answer(self.shown(answer)).map_err(|_| malformed())?;
+        let offer = self.connection.local_description().await.ok_or(SfuError::Closed)?;
+        let answer = self.shown(&description::tidied_answer(answer, &offer.sdp));
+        let answer = RTCSessionDescription::answer(answer).map_err(|_| malformed())?;
         self.connection.set_remote_description(answer).await.map_err(|_| malformed())
     }
 
@@ -234,7 +237,9 @@ fn bind_addresses(plan: &PeerPlan) -> Vec<SocketAddr> {
         Candidates::Offered => false,
     };
     if through_loopback || is_loopback(&plan.server_host) {
-        return vec![any(IpAddr::V4(Ipv4Addr::LOCALHOST))];
+        let v4 = any(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let is_v6 = plan.server_host.starts_with('[');
+        return if is_v6 { vec![v4, any(IpAddr::V6(Ipv6Addr::LOCALHOST))] } else { vec![v4] };
     }
     vec![any(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), any(IpAddr::V6(Ipv6Addr::UNSPECIFIED))]
 }

@@ -89,6 +89,11 @@ impl Supervisor {
         next
     }
 
+    /// It works, but not in all that was asked of it.
+    pub(crate) async fn told(&self, lack: SfuError) {
+        self.sink.tell(SfuEvent::AttemptFailed { direction: self.direction, error: lack }).await;
+    }
+
     /// What is not there yet is no failure: the pause before looking again.
     pub(crate) fn not_there_yet(&mut self) -> Duration {
         self.backoff.next_pause(random::u16())

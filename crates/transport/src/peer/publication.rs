@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
 use tokio::time::{Instant, sleep_until};
 
+use super::description::media_lines;
 use super::feedback::Feedback;
 use super::keyframes::KeyFrameThrottle;
 use super::pacer::Pacer;
@@ -46,6 +47,21 @@ impl Publication {
     /// What signalling needs.
     pub(crate) fn signalling(&self) -> &PeerSignalling {
         self.peer.signalling()
+    }
+
+    /// Keeps the tracks that the server takes by the description that was `agreed` on.
+    pub(crate) fn keep_accepted(&mut self, agreed: &str) {
+        let lines = media_lines(agreed);
+        self.tracks.retain(|track| lines.iter().any(|line| line.active && line.kind == Some(track.kind())));
+    }
+
+    /// What of `plan` the server does not take.
+    pub(crate) fn refused(&self, plan: &PublishPlan) -> Option<SfuError> {
+        let carries = |kind| self.tracks.iter().any(|track| track.kind() == kind);
+        if plan.audio.is_some() && !carries(MediaKind::Audio) {
+            return Some(SfuError::NoSound);
+        }
+        (plan.video.is_some() && !carries(MediaKind::Video)).then_some(SfuError::NoPictures)
     }
 
     /// Waits until media can flow.

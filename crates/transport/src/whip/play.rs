@@ -19,8 +19,9 @@ use crate::{AudioWant, Direction, SfuError, StreamId, VideoWant, Want};
 /// Connections at once: more is for slots or an SFU with many streams on one connection.
 const MAX_CONNECTIONS: usize = 16;
 
-/// A stream that nobody publishes yet is looked for at least this often.
-const LONGEST_ABSENCE: Duration = Duration::from_millis(1_000);
+/// A stream that nobody publishes yet is looked for at least this often: the first picture of whoever joins waits for
+/// it.
+const LONGEST_ABSENCE: Duration = Duration::from_millis(400);
 
 /// The connection of one stream.
 struct Connection {

@@ -69,6 +69,9 @@ impl PublishDriver {
                 Ok((mut publication, session)) => {
                     self.outgoing.open(publication.contexts());
                     supervisor.connected().await;
+                    if let Some(refused) = publication.refused(&plan) {
+                        supervisor.told(refused).await;
+                    }
                     let stop = tokio::select! {
                         why = publication.run(&mut self.outgoing, &self.shared.sink) => Err(why),
                         command = self.commands.recv() => match command {
@@ -122,6 +125,7 @@ async fn connect(shared: &Arc<Shared>, plan: &PublishPlan) -> Result<(Publicatio
         session.end().await;
         (publication, session) = open(shared, &largest_layer(plan)).await?;
     }
+    publication.keep_accepted(&session.agreed);
     publication.connected().await?;
     Ok((publication, session))
 }

@@ -99,10 +99,10 @@ impl Opening {
             let is_description = answer.is(SDP) || answer.body.starts_with("v=0");
             match answer.status {
                 // 201 in RFC 9725; 200 at some servers.
-                200 | 201 if is_description => return Ok(Outcome::Answered(self.session(answer)?)),
+                200 | 201 if is_description => return Ok(Outcome::Answered(self.session(answer))),
                 // draft-ietf-wish-whep: the server's own offer instead of an answer.
                 406 if is_description && answer.header("location").is_some() => {
-                    return Ok(Outcome::CounterOffer(self.session(answer)?));
+                    return Ok(Outcome::CounterOffer(self.session(answer)));
                 }
                 200 | 201 => return Err(SfuError::Protocol("a session without a description")),
                 307 | 308 => self.follow(&answer)?,
@@ -113,28 +113,29 @@ impl Opening {
     }
 
     /// Goes where a `Location` points. Cleartext and pins are judged anew: a redirect must not lead the ticket out of
-    /// TLS. To another origin the bearer does not go with it, as with every client of HTTP (Fetch §4.4).
+    /// TLS. To another host the bearer does not go with it: whoever can make a server redirect would get it.
     fn follow(&mut self, answer: &Answer) -> Result<(), SfuError> {
         let location = answer.header("location").ok_or(SfuError::Protocol("a redirect to nowhere"))?;
         let target = resolve(&self.endpoint, location, &self.shared.settings)?;
-        if target.url.origin() != self.endpoint.url.origin() {
+        let is_as_safe = target.url.scheme() == "https" || self.endpoint.url.scheme() == "http";
+        if target.url.host() != self.endpoint.url.host() || !is_as_safe {
             self.bearer = TextSecret::default();
         }
         self.endpoint = target;
         Ok(())
     }
 
-    fn session(self, answer: Answer) -> Result<Session, SfuError> {
+    fn session(self, answer: Answer) -> Session {
         let Self { endpoint, bearer, shared } = self;
         let location = answer.header("location");
-        let resource = location.map(|location| resolve(&endpoint, location, &shared.settings)).transpose()?;
+        let resource = location.and_then(|location| session_resource(&endpoint, location, &shared.settings));
         let values = answer.headers.get_all("link").iter().filter_map(|value| value.to_str().ok());
         let links = link::parse(values);
         shared.note_ice_servers(links.iter().filter_map(Link::ice_server).collect());
         let etag = answer.header("etag").map(str::to_owned);
         let is_ended = AtomicBool::new(false);
         let open = OpenSession { opened_at: endpoint, resource, etag, bearer, links, shared, is_ended };
-        Ok(Session { open: Arc::new(open), agreed: answer.body })
+        Session { open: Arc::new(open), agreed: answer.body }
     }
 }
 
@@ -229,8 +230,39 @@ fn resolve(from: &Endpoint, reference: &str, settings: &SfuSettings) -> Result<E
     ticket::endpoint(url.as_str(), settings)
 }
 
+/// Where a session is answered and ended. A server behind a proxy that ends TLS for it may call itself `http`: it is
+/// spoken to as before. An address that cannot be used is as good as none.
+fn session_resource(opened_at: &Endpoint, location: &str, settings: &SfuSettings) -> Option<Endpoint> {
+    let mut url = opened_at.url.join(location).ok()?;
+    if url.scheme() == "http" && opened_at.url.scheme() == "https" && url.host() == opened_at.url.host() {
+        url.set_scheme("https").ok()?;
+        url.set_port(opened_at.url.port()).ok()?;
+    }
+    ticket::endpoint(url.as_str(), settings).ok()
+}
+
 /// A description in which every line was refused is a refusal of our codecs.
 fn check_lines(description: &str) -> Result<(), SfuError> {
     let accepted = media_lines(description).iter().any(|line| line.kind.is_some() && line.active);
     accepted.then_some(()).ok_or(SfuError::Codecs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn session_behind_a_proxy_that_ends_tls_is_ended_through_the_proxy() {
+        let settings = SfuSettings::default();
+        let opened_at = ticket::endpoint("https://sfu.example:8443/whip/a", &settings).unwrap();
+        let resource =
+            |location| session_resource(&opened_at, location, &settings).map(|at| at.url.to_string());
+        let expected = Some("https://sfu.example:8443/session/1".to_owned());
+        assert_eq!(resource("/session/1"), expected);
+        assert_eq!(resource("http://sfu.example/session/1"), expected);
+        assert_eq!(resource("http://sfu.example:8080/session/1"), expected);
+        assert_eq!(resource("https://edge.example/1"), Some("https://edge.example/1".to_owned()));
+        assert_eq!(resource("http://edge.example/1"), None);
+        assert_eq!(resource("http://["), None);
+    }
 }

@@ -39,6 +39,10 @@ enum Manner {
     ClientInDtls,
     /// VP8 and Opus under numbers of its own, behind codecs that we do not have.
     OtherNumbers,
+    /// It has no codec for pictures.
+    SoundOnly,
+    /// Its descriptions have bare line ends, and candidates that mean nothing to us.
+    Untidy,
 }
 
 #[derive(Default)]
@@ -50,6 +54,7 @@ struct Script {
     received: Arc<std::sync::Mutex<HashMap<u32, u32>>>,
     tags_seen: std::sync::Mutex<Vec<String>>,
     deleted: watch::Sender<u32>,
+    requests: AtomicU32,
     requests_without_bearer: AtomicU32,
 }
 
@@ -100,11 +105,27 @@ fn codec(mime: &str, clock_rate: u32, channels: u16, payload_type: u8) -> RTCRtp
 }
 
 impl Manner {
+    /// The description as this server writes it.
+    fn written(self, sdp: String) -> String {
+        let junk = "a=candidate:1 2 udp 2130706431 127.0.0.1 9 typ host\n\
+            a=candidate:2 1 tcp 1671430143 127.0.0.1 9 typ host tcptype passive\n\
+            a=candidate:3 1 udp 2130706431 4c1f.local 9 typ host\n\
+            a=candidate:4 1 udp 2130706431 fe80::1%eth0 9 typ host\na=candidate:5 1 udp\na=mid:";
+        match self {
+            Self::Untidy => sdp.replace("\r\n", "\n").replace("a=mid:", junk),
+            _ => sdp,
+        }
+    }
+
     fn media_engine(self) -> MediaEngine {
         let mut engine = MediaEngine::default();
         let [vp8, opus] = match self {
-            Self::Usual | Self::IceLite | Self::ClientInDtls => {
+            Self::Usual | Self::IceLite | Self::ClientInDtls | Self::Untidy => {
                 engine.register_default_codecs().unwrap();
+                return engine;
+            }
+            Self::SoundOnly => {
+                engine.register_codec(codec("audio/opus", 48_000, 2, 111), RtpCodecKind::Audio).unwrap();
                 return engine;
             }
             Self::OtherNumbers => {
@@ -196,9 +217,30 @@ async fn plain(State(script): State<Arc<Script>>, headers: HeaderMap, offer: Str
         return StatusCode::FORBIDDEN.into_response();
     }
     let peer = ServerPeer::new(&script).await;
-    let answer = peer.answer(offer).await;
+    let answer = script.manner.written(peer.answer(offer).await);
     *script.peer.lock().await = Some(peer);
     sdp(StatusCode::CREATED, answer)
+}
+
+/// Knows nothing of the stream at first, then refuses every line of it, as servers do that answer before there is
+/// anything to play, then answers.
+async fn later(State(script): State<Arc<Script>>, headers: HeaderMap, offer: String) -> Response {
+    match script.requests.fetch_add(1, SeqCst) {
+        0 => StatusCode::NOT_FOUND.into_response(),
+        1 => {
+            let refusal = offer.replace("m=audio 9", "m=audio 0").replace("m=video 9", "m=video 0");
+            sdp(StatusCode::CREATED, refusal)
+        }
+        _ => plain(State(script), headers, offer).await,
+    }
+}
+
+/// Names its session by an address that may not be used.
+async fn astray(state: State<Arc<Script>>, headers: HeaderMap, offer: String) -> Response {
+    let mut response = plain(state, headers, offer).await;
+    let location = axum::http::HeaderValue::from_static("http://sfu.invalid/session/1");
+    response.headers_mut().insert(header::LOCATION, location);
+    response
 }
 
 /// Takes no offer, makes one.
@@ -260,6 +302,8 @@ async fn serve_in(manner: Manner) -> (Arc<Script>, String) {
         .route("/whip/plain", post(plain))
         .route("/whip/terse", post(terse))
         .route("/whip/counter", post(countering))
+        .route("/whip/later", post(later))
+        .route("/whip/astray", post(astray))
         .route("/whip/moved", redirect(StatusCode::PERMANENT_REDIRECT, "/whip/balanced"))
         .route("/whip/balanced", redirect(StatusCode::TEMPORARY_REDIRECT, "plain"))
         .route("/whip/circle", redirect(StatusCode::TEMPORARY_REDIRECT, "/whip/circle"))
@@ -368,6 +412,38 @@ async fn stream_is_played_from_the_address_made_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stream_that_is_not_there_yet_is_looked_for_again() {
+    let (script, origin) = serve().await;
+    let mut party = join(&origin, "/whip/plain", "secret");
+    party.sfu.subscribe(&[want(&StreamId::parse("later").unwrap(), 0)]).await.unwrap();
+    assert!(party.run_until(|seen| seen.connected.len() == 1).await);
+    assert_eq!(script.requests.load(SeqCst), 3);
+    assert_eq!(party.seen.failures, [SfuError::Codecs.to_string()]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn server_without_vp8_carries_the_sound_and_is_named() {
+    let (script, origin) = serve_in(Manner::SoundOnly).await;
+    let mut party = join(&origin, "/whip/plain", "secret");
+    party.sfu.publish(plan(1)).await.unwrap();
+    let came = |_: &Seen| script.received.lock().unwrap().values().any(|packets| *packets > 20);
+    assert!(party.run_until(came).await);
+    assert_eq!(script.received.lock().unwrap().len(), 1);
+    assert_eq!(party.seen.failures, [SfuError::NoPictures.to_string()]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn untidy_descriptions_are_understood() {
+    sends(Manner::Untidy, "/whip/plain", 1, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn session_at_an_address_that_may_not_be_used_connects() {
+    let script = sends(Manner::Usual, "/whip/astray", 1, 2).await;
+    assert_eq!(*script.deleted.borrow(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refusals_have_names() {
     assert_eq!(fails("/whip/plain", "wrong").await, SfuError::Ticket);
     assert_eq!(fails("/whip/busy", "secret").await, SfuError::Busy);
@@ -383,9 +459,9 @@ async fn layers_without_the_extension_that_tells_them_apart_are_not_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bearer_does_not_follow_a_redirect_to_another_origin() {
+async fn bearer_does_not_follow_a_redirect_to_another_host() {
     let (other, there) = serve().await;
-    let target = format!("{there}/whip/plain");
+    let target = format!("{}/whip/plain", there.replace("127.0.0.1", "localhost"));
     let router = Router::new().route(
         "/whip/away",
         post(move || async move { (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, target)]) }),
