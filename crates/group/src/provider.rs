@@ -5,6 +5,8 @@ mod crypto;
 mod kdf;
 mod random;
 mod signer;
+#[cfg(any(test, feature = "danger-sabotage"))]
+mod spoil;
 mod storage;
 
 use std::sync::Arc;

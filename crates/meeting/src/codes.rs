@@ -81,6 +81,9 @@ alarm_codes! {
     CommitWithheld = "meeting.commit.withheld",
         "Messages arrive under keys that this client was not given: a change of the group is being withheld.",
         "Wait a few seconds; then leave and join again.";
+    CommitUnfollowed = "meeting.commit.unfollowed",
+        "A member says that it could not follow a change of the group that this member made, and asks to be added again.",
+        "If it repeats, remove one of the two.";
     KeysLost = "meeting.keys.lost",
         "This client could not follow a change of the group and asks to be added again.",
         "Wait a few seconds.";

@@ -7,12 +7,12 @@ use incamera_group::hpke::{HpkePrivateKey, HpkePublicKey};
 use incamera_group::{GroupError, Joiner};
 use incamera_identity::{DisplayName, SigningKey};
 use incamera_relay_proto::{Blob, Incarnation, Request, ResumeSecret};
-use incamera_types::{MemberId, Mono, Now, PROTOCOL_VERSION, RoomId};
+use incamera_types::{Mono, Now, PROTOCOL_VERSION, RoomId};
 
 use crate::card::TrustedCard;
 use crate::entropy::SharedEntropy;
 use crate::error::MeetingError;
-use crate::knock::KnockBody;
+use crate::knock::{KnockBody, Replaced};
 use crate::link_keys::KnockProofKey;
 
 /// Time in which the relay must have shown the card and taken the knock.
@@ -68,8 +68,8 @@ pub(crate) struct Door {
     pub(crate) reply_key: HpkePrivateKey,
     /// Signs a later rejoin of the leaf that this door leads to.
     pub(crate) rejoin_key: SigningKey,
-    /// The member that this door replaces, and the key that proves it.
-    pub(crate) replaces: Option<(MemberId, SigningKey)>,
+    /// The member that this door replaces.
+    pub(crate) replaces: Option<Replaced>,
     pub(crate) resume: Option<ResumeSecret>,
     /// The life of the relay's log in which we knock: a Welcome counts its entries.
     pub(crate) incarnation: Option<Incarnation>,
@@ -84,7 +84,7 @@ impl Door {
     pub(crate) fn new(
         name: DisplayName,
         identity: Option<&SigningKey>,
-        replaces: Option<(MemberId, SigningKey)>,
+        replaces: Option<Replaced>,
         entropy: &mut SharedEntropy,
     ) -> Result<Self, MeetingError> {
         let joiner = Joiner::new(name, identity, Box::new(entropy.clone()));
@@ -141,8 +141,8 @@ impl Door {
             key_package: self.joiner.key_package().to_vec(),
             rejoin: None,
         };
-        if let Some((member, key)) = &self.replaces {
-            body.claim_rejoin(*member, key);
+        if let Some(replaced) = &self.replaces {
+            body.claim_rejoin(replaced);
         }
         let resume = ResumeSecret::new(entropy.bytes());
         self.resume = Some(resume.clone());

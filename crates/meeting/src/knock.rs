@@ -34,8 +34,18 @@ const PROOF_LEN: usize = 32;
 pub struct Rejoin {
     /// Which member.
     pub member: [u8; 16],
-    /// By the rejoin key of the knock that brought the member in, over the nonce and the key package.
+    /// Whose commit it could not follow, if that is why it comes back; a claim like any other.
+    pub committer: Option<[u8; 16]>,
+    /// By the rejoin key of the knock that brought the member in, over all of this, the nonce and the key package.
     pub signature: [u8; 64],
+}
+
+/// The member that a knock replaces, as that member knows itself.
+pub(crate) struct Replaced {
+    pub(crate) member: MemberId,
+    pub(crate) rejoin_key: SigningKey,
+    /// Whose commit it could not follow; those who may admit are told.
+    pub(crate) committer: Option<MemberId>,
 }
 
 /// What a knock says.
@@ -73,25 +83,25 @@ impl Bounded for KnockBody {
 }
 
 impl KnockBody {
-    /// The claim that this knock replaces `member`, signed with the rejoin key of the knock before.
-    pub(crate) fn claim_rejoin(&mut self, member: MemberId, rejoin_key: &SigningKey) {
-        let signature = rejoin_key.sign(&self.rejoin_message(member.0)).0;
-        self.rejoin = Some(Rejoin { member: member.0, signature });
+    /// The claim that this knock replaces a member, signed with the rejoin key of the knock before.
+    pub(crate) fn claim_rejoin(&mut self, replaced: &Replaced) {
+        let (member, committer) = (replaced.member.0, replaced.committer.map(|committer| committer.0));
+        let signature = replaced.rejoin_key.sign(&self.rejoin_message(member, committer)).0;
+        self.rejoin = Some(Rejoin { member, committer, signature });
     }
 
-    /// The member that this knock rightly replaces, if `rejoin_key_of` knows the key of its earlier knock.
-    pub(crate) fn rejoins(
-        &self,
-        rejoin_key_of: impl Fn(MemberId) -> Option<VerifyingKey>,
-    ) -> Option<MemberId> {
+    /// The claim to replace a member, if `rejoin_key_of` knows the key of its earlier knock and that made it.
+    pub(crate) fn rejoins(&self, rejoin_key_of: impl Fn(MemberId) -> Option<VerifyingKey>) -> Option<Rejoin> {
         let rejoin = self.rejoin?;
         let rejoin_key = rejoin_key_of(MemberId(rejoin.member))?;
-        let message = self.rejoin_message(rejoin.member);
-        rejoin_key.verify(&message, &Signature(rejoin.signature)).ok().map(|()| MemberId(rejoin.member))
+        let message = self.rejoin_message(rejoin.member, rejoin.committer);
+        rejoin_key.verify(&message, &Signature(rejoin.signature)).ok().map(|()| rejoin)
     }
 
-    fn rejoin_message(&self, member: [u8; 16]) -> Vec<u8> {
-        [REJOIN_LABEL, &member, &self.nonce, &self.key_package].concat()
+    fn rejoin_message(&self, member: [u8; 16], committer: Option<[u8; 16]>) -> Vec<u8> {
+        let committer = committer.map_or_else(Vec::new, |committer| committer.to_vec());
+        let has_committer = u8::from(!committer.is_empty());
+        [REJOIN_LABEL, &member, &[has_committer], &committer, &self.nonce, &self.key_package].concat()
     }
 
     /// The sealed knock.
@@ -219,15 +229,24 @@ mod tests {
 
     #[test]
     fn only_the_rejoin_key_of_a_member_replaces_it() {
-        let (ada, eve) = (SigningKey::from_seed(&[1; 32]).unwrap(), SigningKey::from_seed(&[2; 32]).unwrap());
+        let (ada, eve) = (1, 2);
         let member = MemberId([8; 16]);
-        let known = |id| (id == member).then(|| ada.verifying_key());
+        let known = |id| (id == member).then(|| SigningKey::from_seed(&[ada; 32]).unwrap().verifying_key());
+        let replaced = |seed: u8, committer| {
+            let rejoin_key = SigningKey::from_seed(&[seed; 32]).unwrap();
+            Replaced { member, rejoin_key, committer }
+        };
         let mut knock = body();
-        knock.claim_rejoin(member, &ada);
-        assert_eq!(knock.rejoins(known), Some(member));
-        knock.claim_rejoin(member, &eve);
+        for committer in [None, Some(MemberId([9; 16]))] {
+            knock.claim_rejoin(&replaced(ada, committer));
+            let rejoin = knock.rejoins(known).unwrap();
+            assert_eq!((rejoin.member, rejoin.committer), (member.0, committer.map(|committer| committer.0)));
+        }
+        knock.rejoin.as_mut().unwrap().committer = Some([7; 16]);
+        assert_eq!(knock.rejoins(known), None, "nobody else names the committer");
+        knock.claim_rejoin(&replaced(eve, None));
         assert_eq!(knock.rejoins(known), None);
-        knock.claim_rejoin(member, &ada);
+        knock.claim_rejoin(&replaced(ada, None));
         knock.key_package.push(0);
         assert_eq!(knock.rejoins(known), None);
     }

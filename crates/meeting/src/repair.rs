@@ -27,6 +27,8 @@ const CALM: Duration = Duration::from_secs(1_200);
 pub(crate) struct Repair {
     asked: BTreeMap<MemberId, Mono>,
     rejoined: Option<Mono>,
+    /// Whose commit we could not follow, until we knock for it.
+    committer: Option<MemberId>,
     followed: BTreeMap<MemberId, Followed>,
 }
 
@@ -62,6 +64,16 @@ impl Repair {
         };
         self.followed.insert(reporter, Followed { at: now, pause });
         true
+    }
+
+    /// Notes whose commit we could not follow.
+    pub(crate) const fn left_behind(&mut self, committer: MemberId) {
+        self.committer = Some(committer);
+    }
+
+    /// Whose commit we could not follow, if that is why we rejoin.
+    pub(crate) const fn take_committer(&mut self) -> Option<MemberId> {
+        self.committer.take()
     }
 
     /// When we may rejoin next; in the past when we may now.

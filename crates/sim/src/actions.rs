@@ -28,6 +28,7 @@ enum Action {
     AttackLog,
     Forge,
     HoldBack,
+    LeaveBehind,
     LoseKey,
     ReplayKnock,
     PlayTrick,
@@ -41,19 +42,20 @@ const WEIGHTS: &[(u64, Action)] = &[
     (3, Action::RemoveWithLateMessage),
     (4, Action::Lock),
     (16, Action::Chat),
-    (6, Action::Crash),
+    (7, Action::Crash),
     (5, Action::Cut),
     (2, Action::Partition),
     (2, Action::Outage),
     (4, Action::LoseMemory),
     (1, Action::End),
-    (8, Action::Refused),
+    (10, Action::Refused),
     (10, Action::AttackLog),
     (16, Action::Forge),
     (16, Action::HoldBack),
+    (8, Action::LeaveBehind),
     (16, Action::LoseKey),
     (5, Action::ReplayKnock),
-    (20, Action::PlayTrick),
+    (36, Action::PlayTrick),
 ];
 
 impl World {
@@ -94,6 +96,7 @@ impl World {
             Action::AttackLog => self.attack_log(),
             Action::Forge => self.forge_commit(),
             Action::HoldBack => self.hold_back(),
+            Action::LeaveBehind => self.leave_behind(),
             Action::LoseKey => self.lose_key(),
             Action::ReplayKnock => self.replay_knock(),
             Action::PlayTrick => self.play_trick(),
@@ -171,7 +174,7 @@ impl World {
         self.command(HOST, Command::Remove { member }).ok();
     }
 
-    fn lock(&mut self) {
+    pub(crate) fn lock(&mut self) {
         let locked = self.actors[HOST]
             .machine
             .rules()
@@ -264,7 +267,7 @@ impl World {
 
     /// The host ends the meeting for everybody; only sometimes, since nothing happens after it.
     fn end_meeting(&mut self) {
-        if !self.actors[HOST].is_in() || !self.chance.happens(250) {
+        if !self.actors[HOST].is_in() || !self.chance.happens(500) {
             return;
         }
         if self.command(HOST, Command::End).is_ok() {

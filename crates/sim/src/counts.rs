@@ -29,6 +29,8 @@ pub const MINIMUMS: &[(&str, u64)] = &[
     ("forged welcome with copied rules", 5),
     ("forged welcome with other rules", 5),
     ("meeting.join.welcome_refused", 5),
+    ("commit that one cannot follow", 3),
+    ("meeting.commit.unfollowed", 2),
     ("crash while held back", 3),
     ("key lost", 3),
     ("repair by adding again", 3),

@@ -2,7 +2,7 @@
 
 use incamera_group::{Forgery, PhantomRules};
 use incamera_identity::DisplayName;
-use incamera_meeting::{Command, KnockNumber, LockState, MeetingState};
+use incamera_meeting::{Command, Input, KnockNumber, LockState, MeetingState};
 use incamera_relay_proto::{Blob, Lane, ServerMessage, Standing};
 
 use crate::network::Happening;
@@ -44,6 +44,19 @@ impl World {
         }
     }
 
+    /// A member commits so that one other cannot follow: that one is added again, and nobody else is disturbed.
+    pub(crate) fn leave_behind(&mut self) {
+        let (Some(author), Some(victim)) = (self.any_guest(), self.any_guest()) else { return };
+        let Some(member) = self.actors[victim].machine.own_member().filter(|_| author != victim) else {
+            return;
+        };
+        if self.actors[author].machine.commit_without(self.now, member) {
+            self.counts.add("commit that one cannot follow");
+            self.note(author, format_args!("commits so that {victim} cannot follow"));
+        }
+        self.feed(author, Input::Tick);
+    }
+
     /// While the host has a commit under way, the log shows it something else under its own name.
     fn forge_echo(&mut self) {
         let Some(author) = self.any_guest().filter(|_| self.actors[HOST].is_in()) else { return };
@@ -82,7 +95,7 @@ impl World {
     /// A forged reply arrives: it leads nowhere.
     pub(crate) fn reach_with_forged_reply(&mut self, actor: usize, message: ServerMessage) {
         let before = self.actors[actor].machine.state();
-        self.feed(actor, incamera_meeting::Input::Relay(message));
+        self.feed(actor, Input::Relay(message));
         if before != MeetingState::Joining && self.actors[actor].machine.state() == MeetingState::Joining {
             self.broken(format_args!("participant {actor} followed a forged Welcome (SEC-19)"));
         }

@@ -25,6 +25,8 @@ pub(crate) enum Happening {
     RelayReturns,
     /// A client whose messages the relay holds back ends without a word; what is held back goes on coming.
     Vanish { actor: usize },
+    /// The host commits while a member's commit is under way.
+    Race,
     /// A client sends media.
     Media { actor: usize },
     /// Somebody does something.

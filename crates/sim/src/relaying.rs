@@ -138,6 +138,10 @@ impl World {
             self.counts.add("commit race");
             self.note(actor, "commits at the same time as another");
         }
+        if actor != HOST && self.is_busy && self.chance.happens(300) {
+            let soon = self.chance.millis(0, 10);
+            self.network.schedule(self.now.mono.plus(soon), Happening::Race);
+        }
     }
 
     /// When what a client sends now reaches the relay.

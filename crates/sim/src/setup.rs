@@ -40,13 +40,13 @@ impl Setup {
             people,
             media_stops_after,
             removed_after: media_stops_after + Duration::from_secs(8 + chance.below(8)),
-            busy_for: Duration::from_secs(55 + chance.below(40)),
+            busy_for: Duration::from_secs(65 + chance.below(45)),
             relay_delay: (relay_from, relay_from + 1 + chance.below(80)),
             sfu_delay: (sfu_from, sfu_from + 1 + chance.below(90)),
             loss: chance.below(80),
             duplicates: chance.below(40),
             hostile: chance.below(60),
-            pace: 500 + chance.below(1_500),
+            pace: 400 + chance.below(1_200),
         }
     }
 }

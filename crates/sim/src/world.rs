@@ -187,6 +187,7 @@ impl World {
             Happening::Reconnect { actor } => self.connect(actor),
             Happening::Mend { actor } => self.mend(actor),
             Happening::RelayReturns => self.relay_returns(),
+            Happening::Race => self.lock(),
             Happening::Media { actor } => self.send_media(actor),
             Happening::Action => self.act(),
         }

@@ -33,7 +33,7 @@ pub(super) struct OwnCommit {
 
 /// The proposals of one commit.
 #[derive(Default)]
-struct Proposals {
+pub(super) struct Proposals {
     adds: Vec<KeyPackage>,
     admissions: Vec<AdmissionId>,
     removals: Vec<LeafIndex>,
@@ -103,7 +103,7 @@ impl GroupMachine {
     }
 
     /// Builds, judges and sends one commit. What the others would refuse is not sent.
-    fn commit(&mut self, now: Mono, proposals: Proposals) -> Result<(), Refusal> {
+    pub(super) fn commit(&mut self, now: Mono, proposals: Proposals) -> Result<(), Refusal> {
         let own = self.own().ok_or(Refusal::Sender)?.id;
         let tag = committer_tag(&self.tag_key, own);
         let (admissions, edits) = (proposals.admissions.clone(), proposals.edits);

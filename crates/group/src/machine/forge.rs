@@ -4,7 +4,7 @@
 //! For tests and simulations only: the feature `danger-sabotage` is refused in release builds.
 
 use incamera_identity::{Credential, DisplayName, SigningKey};
-use incamera_types::{Entropy, Epoch, LeafIndex, MemberId};
+use incamera_types::{Entropy, Epoch, LeafIndex, MemberId, Now};
 use openmls::group::Initial;
 use openmls::prelude::{
     CommitBuilder, Extension, GroupId, LeafNodeIndex, LeafNodeParameters, MlsGroup, UnknownExtension,
@@ -12,6 +12,7 @@ use openmls::prelude::{
 use openmls_traits::OpenMlsProvider as _;
 use tls_codec::Serialize as _;
 
+use super::author::Proposals;
 use super::found::create_config;
 use super::{GroupMachine, Standing, committer_tag};
 use crate::join::read_key_package;
@@ -74,6 +75,22 @@ impl GroupMachine {
                 self.forge_commit(tag, |builder| builder.force_self_update(true))
             }
         }
+    }
+
+    /// Renews the own leaf by a commit whose path does not open for `victim`, and is sound for everybody else:
+    /// nothing public tells it from an honest one. Tells whether it could be made now.
+    pub fn commit_without(&mut self, now: Now, victim: MemberId) -> bool {
+        let Some(leaf) = self.roster.by_id(victim).map(|member| LeafNodeIndex::new(member.leaf.0)) else {
+            return false;
+        };
+        let key =
+            self.group.members().find(|member| member.index == leaf).map(|member| member.encryption_key);
+        if self.own_commit.is_some() || self.standing != Standing::Active {
+            return false;
+        }
+        self.provider.crypto().spoil.begin(key.unwrap_or_default());
+        let made = self.commit(now.mono, Proposals::default()).is_ok();
+        self.provider.crypto().spoil.end() > 0 && made
     }
 
     /// Builds a commit past all own checks and gives its bytes; the machine forgets it.

@@ -39,6 +39,8 @@ pub(crate) struct RingCrypto {
     hpke_seals: AtomicU64,
     /// The message whose signature verified last; openmls keeps it to itself.
     verified: Mutex<Option<Vec<u8>>>,
+    #[cfg(any(test, feature = "danger-sabotage"))]
+    pub(crate) spoil: super::spoil::Spoil,
 }
 
 impl RingCrypto {
@@ -46,7 +48,14 @@ impl RingCrypto {
         let mut seed = Zeroizing::new([0; 32]);
         entropy.fill(&mut seed[..]);
         let ephemeral_key = hmac::Key::new(hmac::HMAC_SHA256, &seed[..]);
-        Self { entropy, ephemeral_key, hpke_seals: AtomicU64::new(0), verified: Mutex::new(None) }
+        Self {
+            entropy,
+            ephemeral_key,
+            hpke_seals: AtomicU64::new(0),
+            verified: Mutex::new(None),
+            #[cfg(any(test, feature = "danger-sabotage"))]
+            spoil: super::spoil::Spoil::default(),
+        }
     }
 
     /// For verifying alone: whatever would need randomness gets the same bytes each time, so nothing may be
@@ -239,6 +248,8 @@ impl OpenMlsCrypto for RingCrypto {
         let (enc, context) =
             public_key(pk_r)?.send(&ephemeral, info).map_err(|_| CryptoError::HpkeEncryptionError)?;
         let ciphertext = context.seal(aad, ptxt).map_err(|_| CryptoError::HpkeEncryptionError)?;
+        #[cfg(any(test, feature = "danger-sabotage"))]
+        let ciphertext = self.spoil.spoil(pk_r, ciphertext);
         Ok(HpkeCiphertext { kem_output: enc.to_vec().into(), ciphertext: ciphertext.into() })
     }
 

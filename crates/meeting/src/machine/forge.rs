@@ -4,6 +4,7 @@
 
 use incamera_group::{Forgery, PhantomRules};
 use incamera_relay_proto::Blob;
+use incamera_types::{MemberId, Now};
 
 use super::MeetingMachine;
 use crate::event::KnockNumber;
@@ -13,6 +14,13 @@ impl MeetingMachine {
     /// A forged commit for the commit lane; `None` when this member cannot make it now, or when it would be valid.
     pub fn forge_commit(&mut self, forgery: &Forgery) -> Option<Blob> {
         Blob::pad(&self.group.as_mut()?.forge(forgery)?).ok()
+    }
+
+    /// Commits so that one member alone cannot follow. Tells whether such a commit could be made now.
+    pub fn commit_without(&mut self, now: Now, victim: MemberId) -> bool {
+        let made = self.group.as_mut().is_some_and(|group| group.commit_without(now, victim));
+        self.advance(now);
+        made
     }
 
     /// The reply to a knock, as somebody who has the lobby key but may not admit could make it: it leads into a

@@ -52,6 +52,7 @@ impl MeetingMachine {
             GroupOutput::Removed { .. } => self.removed(now),
             GroupOutput::MustRejoin { committer } => {
                 self.alarm(now, AlarmCode::KeysLost, Some(committer));
+                self.repair.left_behind(committer);
                 self.rejoin(now);
             }
         }

@@ -1,14 +1,15 @@
 //! Getting in: the joiner's side, and the way back for a member that lost the keys (SEC-19).
 
 use incamera_group::Expectation;
-use incamera_identity::{Fingerprint, SigningKey};
+use incamera_identity::Fingerprint;
 use incamera_relay_proto::{AdminAction, Blob, Incarnation, Request};
-use incamera_types::{MemberId, Now};
+use incamera_types::Now;
 
 use super::MeetingMachine;
 use crate::codes::AlarmCode;
 use crate::door::{Door, Overdue, Pause, Stage};
 use crate::event::{MediaStop, MeetingState, StopReason};
+use crate::knock::Replaced;
 use crate::log::LogView;
 use crate::membership::Membership;
 use crate::reply::{Admission, Denial, Reply};
@@ -117,17 +118,19 @@ impl MeetingMachine {
         self.stop(StopReason::KeysLost);
     }
 
-    /// The member as which the others know us, and the key that proves it.
-    fn known_as(&mut self) -> Option<(MemberId, SigningKey)> {
-        match self.door.take() {
+    /// The member as which the others know us.
+    fn known_as(&mut self) -> Option<Replaced> {
+        let committer = self.repair.take_committer();
+        let (member, rejoin_key) = match self.door.take() {
             // The commit that added us took the leaf that we had before.
             Some(door) if self.state == MeetingState::Joining => {
                 let added = self.group.as_ref().and_then(|group| group.own()).map(|member| member.id);
-                added.map(|member| (member, door.rejoin_key))
+                (added?, door.rejoin_key)
             }
-            Some(door) => door.replaces,
-            None => self.own_member().zip(self.rejoin_key.take()),
-        }
+            Some(door) => return door.replaces,
+            None => self.own_member().zip(self.rejoin_key.take())?,
+        };
+        Some(Replaced { member, rejoin_key, committer })
     }
 
     /// This member cannot follow the group any more: it knocks again, and its old leaf goes in the same commit.

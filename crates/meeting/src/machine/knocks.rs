@@ -69,8 +69,12 @@ impl MeetingMachine {
             return self.refuse_knock(knock, &body, Denial::Full);
         }
         let name = Pii::new(applicant.credential.name().reveal().to_owned());
+        let accused = self.accused_by(&body);
         let number = self.lobby.add(now.unix_ms, knock, body, (applicant.leaf_key, name.clone()), replaces);
         self.emit(Event::Knocked { knock: number, name });
+        if let Some(committer) = accused {
+            self.alarm(now, AlarmCode::CommitUnfollowed, Some(committer));
+        }
     }
 
     fn refuse_knock(&mut self, knock: KnockId, body: &KnockBody, why: Denial) {
@@ -89,11 +93,8 @@ impl MeetingMachine {
     /// with the same verified identity (a crashed client that came back).
     fn replaced_by(&self, body: &KnockBody, applicant: &Applicant) -> Option<MemberId> {
         let group = self.group.as_ref()?;
-        let rejoin_key = |member: MemberId| {
-            let leaf_key = group.roster().by_id(member)?.leaf_key;
-            self.lobby.rejoin_key(&leaf_key)
-        };
-        body.rejoins(rejoin_key).or_else(|| {
+        let proved = body.rejoins(|member| self.rejoin_key_of(member));
+        proved.map(|rejoin| MemberId(rejoin.member)).or_else(|| {
             let IdentityStatus::Verified(identity) = applicant.identity else { return None };
             let same =
                 |member: &&incamera_group::Member| member.identity == IdentityStatus::Verified(identity);
@@ -102,6 +103,17 @@ impl MeetingMachine {
             };
             group.roster().iter().filter(same).find(lost).map(|member| member.id)
         })
+    }
+
+    fn rejoin_key_of(&self, member: MemberId) -> Option<VerifyingKey> {
+        let leaf_key = self.group.as_ref()?.roster().by_id(member)?.leaf_key;
+        self.lobby.rejoin_key(&leaf_key)
+    }
+
+    /// The member whose commit was sound for all others but not for the member that comes back with this knock.
+    fn accused_by(&self, body: &KnockBody) -> Option<MemberId> {
+        let committer = body.rejoins(|member| self.rejoin_key_of(member))?.committer?;
+        self.roster.get(MemberId(committer)).map(|view| view.member)
     }
 
     /// A knock was settled, withdrawn or has expired.

@@ -387,6 +387,26 @@ fn joiner_that_nobody_confirms_stays_silent_and_gives_up() {
     assert_eq!(world.stopped(ada), Some(StopReason::NotConfirmed));
 }
 
+/// SEC-19
+#[test]
+fn replies_after_a_welcome_that_was_believed_change_nothing() {
+    let mut world = World::new(LobbyMode::Open);
+    world.tamper = Box::new(|_, message| match message {
+        ServerMessage::Replied { number, standing, blob } => {
+            let junk = Blob::pad(b"not a reply").unwrap();
+            [blob.clone(), blob, junk]
+                .into_iter()
+                .zip(number..)
+                .map(|(blob, number)| ServerMessage::Replied { number, standing, blob })
+                .collect()
+        }
+        other => vec![other],
+    });
+    let ada = world.join("Ada");
+    world.assert_agreement(&[HOST, ada]);
+    world.assert_calm();
+}
+
 #[test]
 fn replayed_and_made_up_knocks_change_nothing() {
     let mut world = World::new(LobbyMode::Wait);

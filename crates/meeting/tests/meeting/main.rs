@@ -1,9 +1,12 @@
 //! Several meeting machines around one relay on virtual time.
 
 mod chatting;
+#[cfg(feature = "danger-sabotage")]
+mod hostile_member;
 mod hostile_relay;
 mod joining;
 mod leaving;
+mod long;
 mod outages;
 mod relay;
 #[cfg(feature = "danger-sabotage")]
