@@ -37,25 +37,25 @@ enum Action {
 /// Actions and how often each is drawn.
 const WEIGHTS: &[(u64, Action)] = &[
     (24, Action::Join),
-    (6, Action::Leave),
-    (6, Action::Remove),
+    (8, Action::Leave),
+    (8, Action::Remove),
     (3, Action::RemoveWithLateMessage),
     (4, Action::Lock),
     (16, Action::Chat),
-    (7, Action::Crash),
+    (8, Action::Crash),
     (5, Action::Cut),
     (2, Action::Partition),
     (2, Action::Outage),
     (4, Action::LoseMemory),
     (1, Action::End),
-    (10, Action::Refused),
+    (12, Action::Refused),
     (10, Action::AttackLog),
-    (16, Action::Forge),
+    (24, Action::Forge),
     (16, Action::HoldBack),
-    (8, Action::LeaveBehind),
-    (16, Action::LoseKey),
+    (12, Action::LeaveBehind),
+    (24, Action::LoseKey),
     (5, Action::ReplayKnock),
-    (36, Action::PlayTrick),
+    (40, Action::PlayTrick),
 ];
 
 impl World {
@@ -203,7 +203,7 @@ impl World {
 
     fn crash(&mut self) {
         // Without its host the meeting is over soon: only sometimes.
-        let Some(actor) = self.any_member().filter(|actor| *actor != HOST || self.chance.happens(80)) else {
+        let Some(actor) = self.any_member().filter(|actor| *actor != HOST || self.chance.happens(60)) else {
             return;
         };
         self.counts.add(if actor == HOST { "crash of the host" } else { "crash" });
@@ -267,7 +267,7 @@ impl World {
 
     /// The host ends the meeting for everybody; only sometimes, since nothing happens after it.
     fn end_meeting(&mut self) {
-        if !self.actors[HOST].is_in() || !self.chance.happens(500) {
+        if !self.actors[HOST].is_in() || !self.chance.happens(400) {
             return;
         }
         if self.command(HOST, Command::End).is_ok() {

@@ -46,15 +46,18 @@ impl World {
 
     /// A member commits so that one other cannot follow: that one is added again, and nobody else is disturbed.
     pub(crate) fn leave_behind(&mut self) {
-        let (Some(author), Some(victim)) = (self.any_guest(), self.any_guest()) else { return };
-        let Some(member) = self.actors[victim].machine.own_member().filter(|_| author != victim) else {
-            return;
-        };
-        if self.actors[author].machine.commit_without(self.now, member) {
+        let Some(victim) = self.any_guest() else { return };
+        let Some(member) = self.actors[victim].machine.own_member() else { return };
+        let now = self.now;
+        let author = (0..self.actors.len()).filter(|actor| ![HOST, victim].contains(actor)).find(|author| {
+            let author = &mut self.actors[*author];
+            author.is_in() && author.machine.commit_without(now, member)
+        });
+        if let Some(author) = author {
             self.counts.add("commit that one cannot follow");
             self.note(author, format_args!("commits so that {victim} cannot follow"));
+            self.feed(author, Input::Tick);
         }
-        self.feed(author, Input::Tick);
     }
 
     /// While the host has a commit under way, the log shows it something else under its own name.

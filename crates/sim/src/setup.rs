@@ -46,7 +46,7 @@ impl Setup {
             loss: chance.below(80),
             duplicates: chance.below(40),
             hostile: chance.below(60),
-            pace: 400 + chance.below(1_200),
+            pace: 300 + chance.below(1_100),
         }
     }
 }

@@ -90,7 +90,14 @@ impl GroupMachine {
         }
         self.provider.crypto().spoil.begin(key.unwrap_or_default());
         let made = self.commit(now.mono, Proposals::default()).is_ok();
-        self.provider.crypto().spoil.end() > 0 && made
+        let is_spoilt = self.provider.crypto().spoil.end() > 0;
+        if made && !is_spoilt {
+            // The victim's part is sealed to a key that others have too: this commit is never sent.
+            self.outputs.pop_back();
+            self.own_commit = None;
+            self.group.clear_pending_commit(self.provider.storage()).ok();
+        }
+        made && is_spoilt
     }
 
     /// Builds a commit past all own checks and gives its bytes; the machine forgets it.

@@ -6,7 +6,7 @@ use incamera_types::Pii;
 use crate::world::{Client, HOST, World, seconds};
 
 /// Bytes by which a machine may differ that holds the same things in other allocations.
-const SLACK: i64 = 64 * 1_024;
+const SLACK: i64 = 8 * 1_024;
 
 /// Holds a lively meeting and gives the bytes that its host and its oldest guest hold at the end.
 fn weight_after(hours: u64) -> [i64; 2] {
