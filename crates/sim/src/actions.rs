@@ -53,7 +53,7 @@ const WEIGHTS: &[(u64, Action)] = &[
     (24, Action::Forge),
     (16, Action::HoldBack),
     (12, Action::LeaveBehind),
-    (24, Action::LoseKey),
+    (36, Action::LoseKey),
     (5, Action::ReplayKnock),
     (40, Action::PlayTrick),
 ];

@@ -86,10 +86,11 @@ impl EventCounts {
         self.0.iter().map(|(kind, count)| (*kind, *count))
     }
 
-    /// Kinds that happened less often than [`MINIMUMS`] demand of so many seeds, with count and demand.
+    /// Kinds that happened less often than [`MINIMUMS`] demand of so many seeds, with count and demand. Only whole
+    /// hundreds count: in fewer seeds chance alone makes a kind rare.
     #[must_use]
     pub fn rare(&self, seeds: u64) -> Vec<(&'static str, u64, u64)> {
-        let demand = |least: u64| least.saturating_mul(seeds) / 100;
+        let demand = |least: u64| least.saturating_mul(seeds / 100);
         let all = MINIMUMS.iter().map(|(kind, least)| (*kind, self.of(kind), demand(*least)));
         all.filter(|(_, count, demand)| count < demand).collect()
     }
