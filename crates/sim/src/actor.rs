@@ -60,7 +60,7 @@ pub(crate) struct Actor {
     pub(crate) up_arrives: Mono,
     pub(crate) down_arrives: Mono,
     pub(crate) frames_sent: u64,
-    /// Somebody lost its key before: repairs of one participant are rarer and rarer.
+    /// Somebody lost its key before, or it lost the group's: repairs of one participant are rarer and rarer.
     pub(crate) is_repaired: bool,
     /// Replies to its knock that the relay made up; it counts them among the real ones.
     pub(crate) forged_replies: u16,

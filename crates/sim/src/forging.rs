@@ -56,6 +56,7 @@ impl World {
         if let Some(author) = author {
             self.counts.add("commit that one cannot follow");
             self.note(author, format_args!("commits so that {victim} cannot follow"));
+            self.actors[victim].is_repaired = true;
             self.feed(author, Input::Tick);
         }
     }
