@@ -18,6 +18,7 @@ mod reports;
 mod retransmit;
 mod rtx;
 mod send_track;
+mod tidy;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -159,7 +160,7 @@ impl PeerSignalling {
 
     /// Our answer to the server's offer.
     pub(crate) async fn answer(&self, offer: &str) -> Result<String, SfuError> {
-        let offer = self.shown(&description::tidied_offer(offer));
+        let offer = self.shown(&tidy::tidied_offer(offer));
         let offer = RTCSessionDescription::offer(offer).map_err(|_| malformed())?;
         self.connection.set_remote_description(offer).await.map_err(|_| malformed())?;
         let answer = self.connection.create_answer(None).await.map_err(local)?;
@@ -169,7 +170,7 @@ impl PeerSignalling {
     /// Takes the server's answer.
     pub(crate) async fn accept(&self, answer: &str) -> Result<(), SfuError> {
         let offer = self.connection.local_description().await.ok_or(SfuError::Closed)?;
-        let answer = self.shown(&description::tidied_answer(answer, &offer.sdp));
+        let answer = self.shown(&tidy::tidied_answer(answer, &offer.sdp));
         let answer = RTCSessionDescription::answer(answer).map_err(|_| malformed())?;
         self.connection.set_remote_description(answer).await.map_err(|_| malformed())
     }

@@ -1,6 +1,6 @@
 //! The few things that are read from session descriptions or changed in them (RFC 8866, RFC 8839).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use incamera_types::MediaKind;
 
@@ -49,73 +49,9 @@ pub(crate) fn takes_layers(sdp: &str) -> bool {
     has("a=simulcast:", "recv ") && has("a=extmap:", super::engine::RID_URI)
 }
 
-/// Most candidates of a server that are tried: each costs us packets to an address of its choice (SEC-15).
-const MAX_CANDIDATES: usize = 32;
-
-/// A server's answer to our offer as the WebRTC stack takes it. The stack refuses the whole description for one
-/// candidate that it cannot read and for a refused m-line without a name, and overlooks candidates on inactive
-/// m-lines; servers have all three. `offer` names the m-lines: the answer has them in the same order (RFC 3264 §6).
-pub(super) fn tidied_answer(answer: &str, offer: &str) -> String {
-    let mids: Vec<_> = media_lines(offer).into_iter().map(|line| line.mid).collect();
-    tidied(answer, &mids)
-}
-
-/// The same for a server's offer, whose m-lines have names of their own.
-pub(super) fn tidied_offer(offer: &str) -> String {
-    tidied(offer, &[])
-}
-
-fn tidied(sdp: &str, mids: &[String]) -> String {
-    let lines = media_lines(sdp);
-    let carrier = lines.iter().position(|line| line.active).unwrap_or(0);
-    // What an m-line lacks.
-    let missing = |at: usize| {
-        let nameless = lines.get(at).is_some_and(|line| line.mid.is_empty());
-        let name = mids.get(at).filter(|_| nameless).map(|mid| format!("a=mid:{mid}\r\n"));
-        let candidates = (at == carrier).then(|| usable_candidates(sdp).map(|line| format!("{line}\r\n")));
-        name.into_iter().chain(candidates.into_iter().flatten()).collect::<String>()
-    };
-    let mut out = String::with_capacity(sdp.len());
-    let mut sections = 0..;
-    let mut lacking = None;
-    for line in sdp.lines().map(str::trim_end).filter(|line| !line.starts_with(CANDIDATE)) {
-        // Attributes come last in a section (RFC 8866 §5).
-        if line.starts_with("a=") || line.starts_with("m=") {
-            out.extend(lacking.take().map(missing));
-        }
-        if line.starts_with("m=") {
-            lacking = sections.next();
-        }
-        out.push_str(line);
-        out.push_str("\r\n");
-    }
-    out.extend(lacking.map(missing));
-    out
-}
-
-const CANDIDATE: &str = "a=candidate:";
-
-/// Candidates that we can send to: UDP, RTP multiplexed with RTCP, an address and not a name.
-fn usable_candidates(sdp: &str) -> impl Iterator<Item = &str> {
-    let is_usable = |line: &&str| {
-        let words: Vec<_> = line.split_ascii_whitespace().collect();
-        let [_, component, protocol, priority, address, port, "typ", kind, ..] = words[..] else {
-            return false;
-        };
-        component == "1"
-            && protocol.eq_ignore_ascii_case("udp")
-            && priority.parse::<u32>().is_ok()
-            && address.parse::<IpAddr>().is_ok()
-            && port.parse::<u16>().is_ok()
-            && ["host", "srflx", "prflx", "relay"].contains(&kind)
-    };
-    let candidates = sdp.lines().map(str::trim_end).filter(|line| line.starts_with(CANDIDATE));
-    candidates.filter(is_usable).take(MAX_CANDIDATES)
-}
-
 /// The description with every candidate removed.
 pub(super) fn without_candidates(sdp: &str) -> String {
-    let kept = sdp.lines().filter(|line| !line.starts_with(CANDIDATE));
+    let kept = sdp.lines().filter(|line| !line.starts_with(super::tidy::CANDIDATE));
     kept.map(|line| format!("{line}\r\n")).collect()
 }
 
@@ -163,32 +99,6 @@ mod tests {
         assert!(!takes_layers(simulcast));
         assert!(!takes_layers(SDP));
         assert!(!takes_layers("a=simulcast:send h;m;l\r\n"));
-    }
-
-    /// Names and refusals as pion writes them, candidates as they come.
-    const PECULIAR: &str = "v=0\ns=-\nc=IN IP4 0.0.0.0\nm=video 0 UDP/TLS/RTP/SAVPF 0\n\
-        a=candidate:1 1 udp 7 10.0.0.1 5 typ host\nm=audio 9 X 111\nb=AS:50\na=mid:1\n\
-        a=candidate:1 2 udp 7 10.0.0.1 5 typ host\na=candidate:2 1 tcp 7 10.0.0.1 5 typ host tcptype passive\n\
-        a=candidate:3 1 UDP 7 fd00::1 5 typ srflx raddr 0.0.0.0 rport 0\na=candidate:4 1 udp 7 x.local 5 typ host\n\
-        a=candidate:5 1 udp 7 fe80::1%eth0 5 typ host\na=candidate:6 1 udp\na=end-of-candidates\n";
-
-    #[test]
-    fn answers_of_others_are_made_readable() {
-        let tidy = tidied_answer(PECULIAR, "m=video 9 X 96\r\na=mid:v\r\nm=audio 9 X 111\r\na=mid:a\r\n");
-        let lines = media_lines(&tidy);
-        assert_eq!(lines.iter().map(|line| &*line.mid).collect::<Vec<_>>(), ["v", "1"]);
-        let audio = tidy.split("m=audio").nth(1).unwrap();
-        let candidates: Vec<_> = audio.lines().filter(|line| line.starts_with(CANDIDATE)).collect();
-        assert_eq!(
-            candidates,
-            [
-                "a=candidate:1 1 udp 7 10.0.0.1 5 typ host",
-                "a=candidate:3 1 UDP 7 fd00::1 5 typ srflx raddr 0.0.0.0 rport 0"
-            ]
-        );
-        assert_eq!(tidy.matches(CANDIDATE).count(), 2);
-        let crowd = "a=candidate:1 1 udp 7 10.0.0.1 5 typ host\n".repeat(100);
-        assert_eq!(tidied_offer(&format!("{PECULIAR}{crowd}")).matches(CANDIDATE).count(), MAX_CANDIDATES);
     }
 
     #[test]
