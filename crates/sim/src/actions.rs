@@ -50,12 +50,12 @@ const WEIGHTS: &[(u64, Action)] = &[
     (1, Action::End),
     (12, Action::Refused),
     (10, Action::AttackLog),
-    (24, Action::Forge),
+    (30, Action::Forge),
     (16, Action::HoldBack),
     (12, Action::LeaveBehind),
     (36, Action::LoseKey),
     (5, Action::ReplayKnock),
-    (40, Action::PlayTrick),
+    (48, Action::PlayTrick),
 ];
 
 impl World {

@@ -68,7 +68,8 @@ struct Expectation {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shown {
-    Fork,
+    /// This entry is another one.
+    Fork(Seq),
     /// This entry is missing.
     Gap(Seq),
     Stretch,
@@ -87,9 +88,11 @@ impl Invariants {
         self.forget(|expected| expected.actor == actor);
     }
 
-    /// An entry that was left out has come after all: the room was being opened anew just then.
-    pub(crate) fn forget_gap(&mut self, actor: usize, seq: Seq) {
-        self.forget(|expected| expected.actor == actor && expected.what == Shown::Gap(seq));
+    /// An entry that was left out or replaced comes after all: the room was being opened anew then, and nothing was
+    /// taken from the log.
+    pub(crate) fn forget_entry(&mut self, actor: usize, seq: Seq) {
+        let about = [Shown::Gap(seq), Shown::Fork(seq)];
+        self.forget(|expected| expected.actor == actor && about.contains(&expected.what));
     }
 
     /// The relay is honest again before its stretched log had to be noticed.
@@ -104,11 +107,11 @@ pub(crate) fn contains_canary(bytes: &[u8]) -> bool {
 }
 
 impl World {
-    pub(crate) fn expect_fork(&mut self, actor: usize) {
+    pub(crate) fn expect_fork(&mut self, actor: usize, seq: Seq) {
         self.invariants.is_forked = true;
         let quiet_until = self.actors[actor].fork_shown.map(|at| at.plus(SHOWN_ONCE_IN));
         let quiet_for = quiet_until.map_or(Duration::ZERO, |until| until.since(self.now.mono));
-        self.expect(actor, Shown::Fork, quiet_for + SHOWN_WITHIN);
+        self.expect(actor, Shown::Fork(seq), quiet_for + SHOWN_WITHIN);
     }
 
     pub(crate) fn expect_gap(&mut self, actor: usize, seq: Seq) {
@@ -164,8 +167,8 @@ impl World {
                 Shown::Silence(_) => "that a member is gone (SEC-08)",
                 Shown::Repair(sender) if self.hears_if_it_can(actor, sender) => continue,
                 Shown::Repair(_) => "media of somebody whose key was lost",
-                Shown::Fork if !self.is_contradicted(actor, since) => continue,
-                Shown::Fork => "a forked log (SEC-09)",
+                Shown::Fork(_) if !self.is_contradicted(actor, since) => continue,
+                Shown::Fork(_) => "a forked log (SEC-09)",
                 Shown::Gap(_) => "a gap in the log (SEC-08)",
                 // Its media has stopped, maybe before: nothing is left that time could be stretched for.
                 Shown::Stretch if !self.actors[actor].media_flows => continue,
@@ -347,7 +350,8 @@ impl World {
             Event::Alarm { code, .. } => self.shown(actor, *code),
             // Added again, it has the log of who admits it: its own is given up, and that was shown.
             Event::StateChanged { state: MeetingState::Knocking } => {
-                self.invariants.forget(|expected| expected.actor == actor && expected.what == Shown::Fork);
+                let is_fork = |expected: &Expectation| matches!(expected.what, Shown::Fork(_));
+                self.invariants.forget(|expected| expected.actor == actor && is_fork(expected));
             }
             Event::LinkDegraded { .. } | Event::MediaStopped { .. } => {
                 self.invariants.forget(|expected| expected.actor == actor && expected.what == Shown::Stretch);
@@ -363,7 +367,7 @@ impl World {
         }
         self.invariants.forget(|expected| {
             let fits = match expected.what {
-                Shown::Fork => code == AlarmCode::ForkLog,
+                Shown::Fork(_) => code == AlarmCode::ForkLog,
                 Shown::Gap(_) => code == AlarmCode::LogGap,
                 Shown::Stretch | Shown::Silence(_) | Shown::Repair(_) => false,
             };

@@ -261,14 +261,16 @@ impl World {
             return;
         }
         let message = self.renumbered(actor, message);
+        if let ServerMessage::Entry { seq, .. } = message {
+            self.invariants.forget_entry(actor, seq);
+        }
         for message in self.tampered(actor, message) {
             let before = self.actors[actor].machine.epoch();
             let entry = match &message {
                 ServerMessage::Entry { seq, lane, blob } => Some((*seq, *lane, blob.clone())),
                 _ => None,
             };
-            if let Some((seq, lane, blob)) = &entry {
-                self.invariants.forget_gap(actor, *seq);
+            if let Some((_, lane, blob)) = &entry {
                 self.actors[actor].entries_on_connection += 1;
                 self.actors[actor].entries_in_all += 1;
                 self.attacks.deliver(*lane, blob);

@@ -42,7 +42,7 @@ impl World {
             }
             (Trick::Replace, ServerMessage::Entry { seq, lane: Lane::Application, .. }) if reads => {
                 self.played(actor, "relay entry replaced");
-                self.expect_fork(actor);
+                self.expect_fork(actor, seq);
                 Blob::pad(b"something else")
                     .map(|blob| vec![ServerMessage::Entry { seq, lane: Lane::Application, blob }])
                     .unwrap_or_default()
