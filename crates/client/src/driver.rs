@@ -239,6 +239,7 @@ impl MeetingDriver {
         if self.link.is_ticket_due(clock::now().mono) {
             self.input(Input::Command(incamera_meeting::Command::RequestTicket));
         }
+        self.publishing.share_bandwidth(clock::now().mono);
         self.incoming.order(Inbound::Tallies);
     }
 

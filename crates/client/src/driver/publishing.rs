@@ -62,7 +62,8 @@ pub(crate) struct Publishing {
     sealing: SealingHandle,
     events: UnboundedSender<Event>,
     rate: RateMachine,
-    estimate_kbps: u32,
+    /// `None` until the first estimate.
+    estimate_kbps: Option<u32>,
     flow: Flow,
     is_connected: bool,
     key_frames: [KeyFrames; 3],
@@ -94,7 +95,7 @@ impl Publishing {
             sealing,
             events,
             rate,
-            estimate_kbps: 0,
+            estimate_kbps: None,
             flow: Flow::Stopped,
             is_connected: false,
             key_frames: [KeyFrames::default(); 3],
@@ -107,8 +108,8 @@ impl Publishing {
         &self.controls
     }
 
-    pub(super) const fn estimate_kbps(&self) -> u32 {
-        self.estimate_kbps
+    pub(super) fn estimate_kbps(&self) -> u32 {
+        self.estimate_kbps.unwrap_or_default()
     }
 
     /// Everything that we may send, for the SFU.
@@ -255,8 +256,15 @@ impl Publishing {
 
     /// The network carries so much.
     pub(super) fn bandwidth(&mut self, now: Mono, target_bps: u32) {
-        self.estimate_kbps = target_bps / 1_000;
-        if let Some(decision) = self.rate.handle_estimate(now, self.estimate_kbps) {
+        self.estimate_kbps = Some(target_bps / 1_000);
+        self.share_bandwidth(now);
+    }
+
+    /// Shares the latest estimate among the layers. Due once a second also when it has not changed: a layer comes on
+    /// after it would have fit for a while.
+    pub(super) fn share_bandwidth(&mut self, now: Mono) {
+        let Some(estimate_kbps) = self.estimate_kbps else { return };
+        if let Some(decision) = self.rate.handle_estimate(now, estimate_kbps) {
             let kbps = decision.layers.map(|rate| match rate {
                 LayerRate::Off => 0,
                 LayerRate::Kbps(kbps) => kbps,

@@ -20,7 +20,9 @@ const ENABLE_AFTER: Duration = Duration::from_secs(2);
 /// Changes of a layer's rate below this are not worth a new configuration, percent.
 const MIN_CHANGE_PERCENT: u64 = 5;
 
-/// The smallest layer is sent down to this, kbit/s, far below what it needs: a bad picture tells more than none.
+/// The smallest layer is always sent, at this rate at the least, kbit/s. That is far below what it needs, but a bad
+/// picture tells more than none; and where only video is numbered for congestion control, an estimate without video
+/// would never grow again.
 const LEAST_VIDEO_KBPS: u32 = 30;
 
 /// What is sent besides video, and the layers.
@@ -51,7 +53,7 @@ impl RateDecision {
 /// something, then larger ones as they fit. Audio goes before all video.
 ///
 /// A layer goes off at once when its least rate does not fit, and comes on only after it would have fit with reserve
-/// for two seconds. The smallest layer gives up quality first; it goes off below 30 kbit/s: then only audio is sent.
+/// for two seconds. The smallest layer gives up quality and never goes off: at 30 kbit/s it finds out what fits.
 #[derive(Clone, Debug)]
 pub struct RateMachine {
     config: RateConfig,
@@ -83,15 +85,16 @@ impl RateMachine {
     fn share(&mut self, now: Mono, budget_kbps: u32) -> RateDecision {
         let mut left = budget_kbps;
         let mut granted = [0_u32; 3];
+        let smallest = Layer::ALL.into_iter().rev().find(|layer| self.limits(*layer).is_some());
         for layer in Layer::ALL.into_iter().rev() {
             let Some(limits) = self.limits(layer) else { continue };
-            let smallest = Layer::ALL.into_iter().rev().find(|layer| self.limits(*layer).is_some());
-            let least_kbps =
-                if smallest == Some(layer) { limits.min_kbps.min(LEAST_VIDEO_KBPS) } else { limits.min_kbps };
-            if self.admits(now, layer, least_kbps, left) {
-                let least = left.min(limits.min_kbps);
+            if smallest == Some(layer) {
+                let least = left.max(LEAST_VIDEO_KBPS).min(limits.min_kbps);
                 set(&mut granted, layer, least);
                 left = left.saturating_sub(least);
+            } else if self.admits(now, layer, limits.min_kbps, left) {
+                set(&mut granted, layer, limits.min_kbps);
+                left = left.saturating_sub(limits.min_kbps);
             } else {
                 // A larger layer never takes the room that a smaller one waits for.
                 left = 0;
@@ -163,11 +166,14 @@ mod tests {
     }
 
     #[test]
-    fn sum_stays_below_ninety_percent_of_any_estimate() {
+    fn sum_stays_below_ninety_percent_of_any_estimate_that_carries_the_smallest_layer() {
         for estimate in (0..8_000).step_by(37) {
             let decision = machine(50).handle_estimate(at(0), estimate).unwrap();
             let sum = decision.video_kbps();
-            assert!(sum == 0 || u64::from(sum + 50) * 100 <= u64::from(estimate) * 90, "{estimate}: {sum}");
+            assert!(
+                sum == LEAST_VIDEO_KBPS || u64::from(sum + 50) * 100 <= u64::from(estimate) * 90,
+                "{estimate}: {sum}"
+            );
         }
     }
 
@@ -177,7 +183,7 @@ mod tests {
             let decision = machine(50).handle_estimate(at(0), estimate).unwrap();
             decision.layers.map(|rate| rate != LayerRate::Off)
         };
-        assert_eq!(on(90), [false, false, false]);
+        assert_eq!(on(90), [false, false, true]);
         assert_eq!(on(200), [false, false, true]);
         assert_eq!(on(500), [false, true, true]);
         assert_eq!(on(4_000), [true, true, true]);
@@ -203,7 +209,25 @@ mod tests {
         let mut machine = RateMachine::new(RateConfig { audio_reserve_kbps: 50, layers });
         let decision = machine.handle_estimate(at(0), 300).unwrap();
         assert_eq!(decision.layers, [LayerRate::Kbps(220), LayerRate::Off, LayerRate::Off]);
-        assert_eq!(machine.handle_estimate(at(1), 70).unwrap().video_kbps(), 0);
+        assert_eq!(machine.handle_estimate(at(1), 70).unwrap().video_kbps(), 30);
+    }
+
+    #[test]
+    fn smallest_layer_stays_on_at_any_estimate_and_larger_ones_come_back_when_time_passes() {
+        let mut machine = machine(60);
+        machine.handle_estimate(at(0), 3_000).unwrap();
+        for estimate in [80, 0] {
+            let decision = machine.handle_estimate(at(100), estimate);
+            assert!(
+                decision.is_none_or(|d| d.layers == [LayerRate::Off, LayerRate::Off, LayerRate::Kbps(30)])
+            );
+        }
+        assert_eq!(machine.handle_estimate(at(200), 3_000).unwrap().layers[0], LayerRate::Off);
+        // The same estimate again, as its caller repeats it: one layer after the other comes on.
+        for (ms, on) in [(2_200, [false, true, true]), (4_200, [true, true, true])] {
+            let decision = machine.handle_estimate(at(ms), 3_000).unwrap();
+            assert_eq!(decision.layers.map(|rate| rate != LayerRate::Off), on, "{ms}");
+        }
     }
 
     #[test]

@@ -75,6 +75,8 @@ impl BandwidthEstimator for ReportingEstimator {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use incamera_media::rate::{LayerLimits, RateConfig, RateMachine};
+    use incamera_types::Mono;
     use rtc::interceptor::History;
     use std::time::Duration;
 
@@ -98,6 +100,55 @@ mod tests {
         }
         assert!(*target.borrow() >= 500_000, "{}", *target.borrow());
         assert!(lost.try_recv().is_err(), "audio is not sent again");
+    }
+
+    /// What a publisher through Janus goes through: only its video is numbered, and how much of that there is follows
+    /// from the estimate.
+    #[test]
+    fn picture_comes_back_after_seconds_of_heavy_loss() {
+        let (sender, target) = watch::channel(1_500_000);
+        let (losses, _lost) = super::super::retransmit::losses();
+        let mut estimator = ReportingEstimator::new(8e4..=1.2e7, sender, losses);
+        let layers = LayerLimits::for_layers(640, 360, 30);
+        let mut machine = RateMachine::new(RateConfig { audio_reserve_kbps: 60, layers });
+        let start = Instant::now();
+        let (mut sent_kbps, mut unsent_bytes, mut number) = (Vec::new(), 0, 0);
+        for round in 0..400 {
+            let passed = Duration::from_millis(100) * round;
+            let mut reports: Vec<_> = (0..5).map(|audio| report(audio, None, start + passed)).collect();
+            reports.iter_mut().for_each(|audio| audio.is_twcc = false);
+            unsent_bytes += sent_kbps.last().copied().unwrap_or(0) * 100 / 8;
+            while unsent_bytes >= 1_200 {
+                let is_lost = (20..70).contains(&round) && number % 5 < 2;
+                let arrival = (!is_lost).then(|| passed + Duration::from_millis(15));
+                reports.push(report(number, arrival, start + passed));
+                number += 1;
+                unsent_bytes -= 1_200;
+            }
+            estimator.on_reports(start + passed + Duration::from_millis(30), &reports);
+            let now = Mono::default().plus(passed);
+            let decision = machine.handle_estimate(now, *target.borrow() / 1_000);
+            let before = sent_kbps.last().copied().unwrap_or(0);
+            sent_kbps.push(decision.map_or(before, |decision| decision.video_kbps()));
+        }
+        assert!(sent_kbps[65..70].iter().all(|kbps| *kbps < 40), "the test is to bring the estimate down");
+        assert!(sent_kbps.last().is_some_and(|kbps| *kbps > 300), "{:?}", sent_kbps.last());
+    }
+
+    /// A video packet of 1,200 bytes that arrived, or did not.
+    fn report(number: u16, arrival: Option<Duration>, departure: Instant) -> PacketReport {
+        PacketReport {
+            ssrc: 2,
+            id: number.into(),
+            rtp_sequence_number: number,
+            is_twcc: true,
+            twcc_sequence_number: number,
+            size: 1_200,
+            arrived: arrival.is_some(),
+            departure,
+            arrival,
+            ecn: rtc_ecn(),
+        }
     }
 
     fn rtc_ecn() -> rtc::rtcp::transport_feedbacks::cc_feedback_report::Ecn {
