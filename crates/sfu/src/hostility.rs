@@ -221,6 +221,7 @@ mod tests {
             medium: Medium::Audio,
             ssrc: 1,
             sequence,
+            is_newest: true,
             timestamp: sequence as u32 * 960,
             marker: false,
             wallclock: Instant::now(),

@@ -14,7 +14,8 @@ const REPEAT: Duration = Duration::from_millis(500);
 /// Why a key frame is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Urgency {
-    /// A player was just bound to the stream or wants another layer: it shows nothing until then.
+    /// A player was just bound to the stream or wants another layer, and shows nothing of it until then; or the key
+    /// frame asked for came in a way that it cannot use.
     NewSubscriber,
     /// A player lost packets and says so.
     Feedback,

@@ -32,6 +32,8 @@ pub(crate) struct MediaPacket {
     pub(crate) ssrc: u32,
     /// Extended sequence number.
     pub(crate) sequence: u64,
+    /// Whether nothing that was sent after it under this SSRC has come before it.
+    pub(crate) is_newest: bool,
     /// RTP timestamp.
     pub(crate) timestamp: u32,
     pub(crate) marker: bool,

@@ -27,21 +27,24 @@ impl Span {
 }
 
 impl Reception {
-    /// A packet that was not seen before arrived. Sequence numbers are extended ones.
-    pub(crate) fn note(&mut self, ssrc: u32, sequence: u64, payload_bytes: usize) {
+    /// A packet that was not seen before arrived. Sequence numbers are extended ones. Whether it is the newest.
+    pub(crate) fn note(&mut self, ssrc: u32, sequence: u64, payload_bytes: usize) -> bool {
         self.packets += 1;
         self.bytes += payload_bytes as u64;
         match &mut self.current {
             Some(span) if span.ssrc == ssrc => {
+                let is_newest = sequence > span.highest;
                 // One that was sent before the first arrival was lost or late, either way outside the span.
                 if sequence >= span.first {
                     span.received += 1;
                     span.highest = span.highest.max(sequence);
                 }
+                is_newest
             }
             other => {
                 self.lost_before += other.map_or(0, |span| span.lost());
                 *other = Some(Span { ssrc, first: sequence, highest: sequence, received: 1 });
+                true
             }
         }
     }
@@ -60,12 +63,12 @@ mod tests {
     fn loss_counts_gaps_until_they_are_repaired() {
         let mut reception = Reception::default();
         for sequence in [10, 11, 14] {
-            reception.note(1, sequence, 5);
+            assert!(reception.note(1, sequence, 5));
         }
         assert_eq!(reception.lost(), 2);
-        reception.note(1, 12, 5);
+        assert!(!reception.note(1, 12, 5));
         assert_eq!(reception.lost(), 1);
-        reception.note(2, 900, 5);
+        assert!(reception.note(2, 900, 5));
         reception.note(2, 901, 5);
         assert_eq!((reception.lost(), reception.packets), (1, 6));
     }

@@ -14,15 +14,37 @@ pub(crate) struct Renumbered {
     pub(crate) patch: Option<Vp8Patch>,
 }
 
-/// Offsets from one source to one player's numbers, and how far the player's numbers have come.
+/// How the numbers of one source become those of a player.
+#[derive(Clone, Copy, Debug)]
+struct Offsets {
+    /// First input sequence number; older packets belong before the switch to this source.
+    base: u64,
+    sequence: u64,
+    timestamp: u32,
+    picture: u16,
+    tl0: u8,
+}
+
+/// Numbers that were given to a source which is no longer forwarded. What is missing of them was still on its way
+/// at the switch; nothing else can fill the player's gap.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Finished {
+    offsets: Offsets,
+    /// The newest input sequence number; the player's numbers after it belong to the next source.
+    end: u64,
+}
+
+impl Finished {
+    /// The numbers for a late `packet` of that source; `None` if there are none left for it.
+    pub(crate) fn apply(&self, packet: &MediaPacket) -> Option<Renumbered> {
+        (self.offsets.base..self.end).contains(&packet.sequence).then(|| self.offsets.apply(packet).0)
+    }
+}
+
+/// Offsets from the current source to one player's numbers, and how far the player's numbers have come.
 #[derive(Clone, Debug)]
 pub(crate) struct Renumbering {
-    /// First input sequence number of the current source; older packets belong before the switch.
-    base: u64,
-    sequence_offset: u64,
-    timestamp_offset: u32,
-    picture_offset: u16,
-    tl0_offset: u8,
+    offsets: Offsets,
     newest: Option<Newest>,
     next_sequence: u64,
 }
@@ -40,68 +62,72 @@ impl Renumbering {
     /// Numbers that start at `sequence_start`, below 32,768.
     pub(crate) fn new(sequence_start: u16) -> Self {
         Self {
-            base: 0,
-            sequence_offset: 0,
-            timestamp_offset: 0,
-            picture_offset: 0,
-            tl0_offset: 0,
+            offsets: Offsets { base: 0, sequence: 0, timestamp: 0, picture: 0, tl0: 0 },
             newest: None,
             next_sequence: u64::from(sequence_start),
         }
     }
 
     /// Starts a new source with `packet`: its numbers go on directly after the last ones sent, its
-    /// timestamp by as much as the capture times differ.
-    pub(crate) fn rebase(&mut self, packet: &MediaPacket) {
-        self.base = packet.sequence;
-        self.sequence_offset = self.next_sequence.wrapping_sub(packet.sequence);
-        let Some(newest) = &mut self.newest else {
-            return;
-        };
+    /// timestamp by as much as the capture times differ. Gives what the source before it was numbered.
+    pub(crate) fn rebase(&mut self, packet: &MediaPacket) -> Option<Finished> {
+        let before = self.offsets;
+        self.offsets.base = packet.sequence;
+        self.offsets.sequence = self.next_sequence.wrapping_sub(packet.sequence);
+        let newest = self.newest.as_mut()?;
         let elapsed = packet.wallclock.saturating_duration_since(newest.wallclock);
         let rate = u128::from(packet.medium.clock_rate());
         let ticks = elapsed.as_micros().saturating_mul(rate) / 1_000_000;
         // At least one tick, so that two frames never share a timestamp.
         let ticks = u32::try_from(ticks).unwrap_or(u32::MAX).max(1);
         let timestamp = newest.timestamp.wrapping_add(ticks);
-        self.timestamp_offset = timestamp.wrapping_sub(packet.timestamp);
+        self.offsets.timestamp = timestamp.wrapping_sub(packet.timestamp);
         let descriptor = packet.descriptor.as_ref();
         if let Some(id) = descriptor.and_then(super::VideoDescriptor::picture_id) {
-            self.picture_offset = newest.picture_id.wrapping_add(1).wrapping_sub(id);
+            self.offsets.picture = newest.picture_id.wrapping_add(1).wrapping_sub(id);
         }
         if let Some(index) = descriptor.and_then(super::VideoDescriptor::tl0_pic_idx) {
-            self.tl0_offset = newest.tl0_pic_idx.wrapping_add(1).wrapping_sub(index);
+            self.offsets.tl0 = newest.tl0_pic_idx.wrapping_add(1).wrapping_sub(index);
         }
-        newest.input_sequence = packet.sequence;
+        let end = core::mem::replace(&mut newest.input_sequence, packet.sequence);
+        Some(Finished { offsets: before, end })
     }
 
     /// The numbers for `packet` of the current source; `None` if it is older than the switch to it.
     pub(crate) fn apply(&mut self, packet: &MediaPacket) -> Option<Renumbered> {
-        if packet.sequence < self.base {
+        if packet.sequence < self.offsets.base {
             return None;
         }
-        let sequence = packet.sequence.wrapping_add(self.sequence_offset);
-        let timestamp = packet.timestamp.wrapping_add(self.timestamp_offset);
+        let (numbers, newest) = self.offsets.apply(packet);
+        if self.newest.is_none_or(|n| packet.sequence >= n.input_sequence) {
+            self.next_sequence = numbers.sequence.wrapping_add(1);
+            self.newest = Some(newest);
+        }
+        Some(numbers)
+    }
+}
+
+impl Offsets {
+    /// The numbers for `packet`, and what they leave behind if it is the newest.
+    fn apply(&self, packet: &MediaPacket) -> (Renumbered, Newest) {
+        let sequence = packet.sequence.wrapping_add(self.sequence);
+        let timestamp = packet.timestamp.wrapping_add(self.timestamp);
         let descriptor = packet.descriptor.as_ref();
         let picture_id = descriptor
             .and_then(super::VideoDescriptor::picture_id)
-            .map(|id| id.wrapping_add(self.picture_offset) & 0x7fff);
+            .map(|id| id.wrapping_add(self.picture) & 0x7fff);
         let tl0_pic_idx = descriptor
             .and_then(super::VideoDescriptor::tl0_pic_idx)
-            .map(|index| index.wrapping_add(self.tl0_offset));
-        let is_newest = self.newest.is_none_or(|n| packet.sequence >= n.input_sequence);
-        if is_newest {
-            self.newest = Some(Newest {
-                input_sequence: packet.sequence,
-                timestamp,
-                wallclock: packet.wallclock,
-                picture_id: picture_id.unwrap_or_default(),
-                tl0_pic_idx: tl0_pic_idx.unwrap_or_default(),
-            });
-            self.next_sequence = sequence.wrapping_add(1);
-        }
+            .map(|index| index.wrapping_add(self.tl0));
         let patch = descriptor.and_then(|d| d.patch(picture_id, tl0_pic_idx));
-        Some(Renumbered { sequence, timestamp, patch })
+        let newest = Newest {
+            input_sequence: packet.sequence,
+            timestamp,
+            wallclock: packet.wallclock,
+            picture_id: picture_id.unwrap_or_default(),
+            tl0_pic_idx: tl0_pic_idx.unwrap_or_default(),
+        };
+        (Renumbered { sequence, timestamp, patch }, newest)
     }
 }
 
@@ -121,6 +147,7 @@ mod tests {
             sequence,
             timestamp,
             marker: true,
+            is_newest: true,
             wallclock,
             descriptor: VideoDescriptor::parse(&payload),
             payload: payload.as_slice().into(),

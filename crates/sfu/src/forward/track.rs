@@ -1,9 +1,14 @@
 //! One m-line of a player: what it gets of the publisher bound to it.
 
+use core::time::Duration;
 use std::time::Instant;
 
-use super::renumber::Renumbering;
+use super::renumber::{Finished, Renumbering};
 use super::{Activity, Layer, MediaPacket, Medium, Renumbered};
+
+/// How long late packets of the encoding before a switch are still forwarded: a player waits this long for what is
+/// missing before it shows what came after.
+const LATE: Duration = Duration::from_millis(500);
 
 /// Which encoding a track currently forwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +27,16 @@ pub(crate) enum Verdict {
     Skip,
     /// Not for this track, and it waits for a key frame of this layer.
     AwaitsKeyFrame(Layer),
+    /// The beginning of the key frame that this track waits for, too late: the rest of it was passed over.
+    MissedKeyFrame(Layer),
+}
+
+/// The encoding that was forwarded before the present one.
+#[derive(Clone, Copy, Debug)]
+struct Previous {
+    source: Source,
+    numbers: Finished,
+    until: Instant,
 }
 
 /// Forwarding state of one player's audio or video m-line.
@@ -29,6 +44,7 @@ pub(crate) enum Verdict {
 pub(crate) struct OutTrack {
     wanted: Layer,
     source: Option<Source>,
+    previous: Option<Previous>,
     numbers: Renumbering,
     forwarded: u64,
 }
@@ -36,7 +52,13 @@ pub(crate) struct OutTrack {
 impl OutTrack {
     /// A track that has sent nothing; sequence numbers start at `sequence_start` (< 32,768).
     pub(crate) fn new(sequence_start: u16) -> Self {
-        Self { wanted: Layer::High, source: None, numbers: Renumbering::new(sequence_start), forwarded: 0 }
+        Self {
+            wanted: Layer::High,
+            source: None,
+            previous: None,
+            numbers: Renumbering::new(sequence_start),
+            forwarded: 0,
+        }
     }
 
     /// Best layer wanted; takes effect on the next key frame of it.
@@ -60,6 +82,7 @@ impl OutTrack {
     /// Stops forwarding until an entry point of whatever is bound next.
     pub(crate) fn detach(&mut self) {
         self.source = None;
+        self.previous = None;
     }
 
     /// Packets forwarded.
@@ -78,7 +101,13 @@ impl OutTrack {
         let source = Source { publisher, medium: packet.medium, ssrc: packet.ssrc };
         if self.source == Some(source) {
             // Also while another layer is wanted: the old one goes on until the new one's key frame.
-            return self.forward(packet);
+            let numbers = self.numbers.apply(packet);
+            return self.forward(numbers);
+        }
+        if let Some(previous) = self.previous.filter(|p| p.source == source && now < p.until)
+            && let Some(numbers) = previous.numbers.apply(packet)
+        {
+            return self.forward(Some(numbers));
         }
         let target = match packet.medium {
             Medium::Audio => None,
@@ -92,9 +121,15 @@ impl OutTrack {
         if !packet.is_entry_point() {
             return target.map_or(Verdict::Skip, Verdict::AwaitsKeyFrame);
         }
-        self.source = Some(source);
-        self.numbers.rebase(packet);
-        self.forward(packet)
+        if let Some(layer) = target.filter(|_| !packet.is_newest) {
+            return Verdict::MissedKeyFrame(layer);
+        }
+        let before = self.source.replace(source);
+        let finished = self.numbers.rebase(packet);
+        self.previous =
+            before.zip(finished).map(|(source, numbers)| Previous { source, numbers, until: now + LATE });
+        let numbers = self.numbers.apply(packet);
+        self.forward(numbers)
     }
 
     /// The layer that this track waits for, if it forwards another one or none.
@@ -103,12 +138,9 @@ impl OutTrack {
         (self.current_layer() != Some(target)).then_some(target)
     }
 
-    fn forward(&mut self, packet: &MediaPacket) -> Verdict {
-        let Some(numbers) = self.numbers.apply(packet) else {
-            return Verdict::Skip;
-        };
-        self.forwarded += 1;
-        Verdict::Forward(numbers)
+    fn forward(&mut self, numbers: Option<Renumbered>) -> Verdict {
+        self.forwarded += u64::from(numbers.is_some());
+        numbers.map_or(Verdict::Skip, Verdict::Forward)
     }
 }
 
@@ -129,6 +161,7 @@ mod tests {
             ssrc: layer.index() as u32,
             sequence,
             timestamp: sequence as u32 * 3_000,
+            is_newest: true,
             marker: true,
             wallclock: now,
             descriptor: VideoDescriptor::parse(&payload),
@@ -169,6 +202,44 @@ mod tests {
         let old = track.consider(now, 1, &video(Layer::High, 3, DELTA, now), &activity);
         assert!(matches!(old, Verdict::Skip));
         assert_eq!(track.awaited(now, &activity), None);
+    }
+
+    #[test]
+    fn a_packet_of_the_old_layer_that_is_repaired_after_a_switch_fills_its_gap() {
+        let now = Instant::now();
+        let mut activity = Activity::default();
+        activity.note(now, Layer::High);
+        activity.note(now, Layer::Low);
+        let mut track = OutTrack::new(0);
+        track.consider(now, 1, &video(Layer::High, 10, KEY, now), &activity);
+        track.consider(now, 1, &video(Layer::High, 12, DELTA, now), &activity);
+        track.want(Layer::Low);
+        let key = track.consider(now, 1, &video(Layer::Low, 50, KEY, now), &activity);
+        assert!(matches!(key, Verdict::Forward(n) if n.sequence == 3));
+        let soon = now + Duration::from_millis(80);
+        let late = track.consider(soon, 1, &video(Layer::High, 11, DELTA, now), &activity);
+        assert!(matches!(late, Verdict::Forward(n) if (n.sequence, n.timestamp) == (1, 33_000)), "{late:?}");
+        let next = track.consider(soon, 1, &video(Layer::High, 13, DELTA, now), &activity);
+        assert!(matches!(next, Verdict::Skip), "its number belongs to the new layer: {next:?}");
+        let low = track.consider(soon, 1, &video(Layer::Low, 51, DELTA, now), &activity);
+        assert!(matches!(low, Verdict::Forward(n) if n.sequence == 4), "{low:?}");
+        let given_up = track.consider(now + LATE, 1, &video(Layer::High, 11, DELTA, now), &activity);
+        assert!(matches!(given_up, Verdict::Skip));
+    }
+
+    #[test]
+    fn a_key_frame_whose_beginning_comes_after_its_rest_is_no_way_in() {
+        let now = Instant::now();
+        let mut activity = Activity::default();
+        activity.note(now, Layer::High);
+        let mut track = OutTrack::new(0);
+        let second = track.consider(now, 1, &video(Layer::High, 2, DELTA, now), &activity);
+        assert!(matches!(second, Verdict::AwaitsKeyFrame(Layer::High)));
+        let first = MediaPacket { is_newest: false, ..video(Layer::High, 1, KEY, now) };
+        let verdict = track.consider(now, 1, &first, &activity);
+        assert!(matches!(verdict, Verdict::MissedKeyFrame(Layer::High)), "{verdict:?}");
+        let again = track.consider(now, 1, &video(Layer::High, 3, KEY, now), &activity);
+        assert!(matches!(again, Verdict::Forward(n) if n.sequence == 0));
     }
 
     #[test]

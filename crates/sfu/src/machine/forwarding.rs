@@ -42,7 +42,7 @@ impl SfuMachine {
         };
         let ssrc = *packet.header.ssrc;
         let reception = publisher.reception(medium);
-        reception.note(ssrc, *packet.seq_no, packet.payload.len());
+        let is_newest = reception.note(ssrc, *packet.seq_no, packet.payload.len());
         if let Medium::Video(layer) = medium {
             let starts_key_frame = descriptor.is_some_and(|d| d.starts_key_frame());
             reception.key_frames += u64::from(starts_key_frame);
@@ -59,6 +59,7 @@ impl SfuMachine {
             medium,
             ssrc,
             sequence: *packet.seq_no,
+            is_newest,
             timestamp: packet.header.timestamp,
             marker: packet.header.marker,
             wallclock,
@@ -84,21 +85,21 @@ impl SfuMachine {
             let room = self.rooms.get(&caller.room);
             let source = room.and_then(|r| r.publishers.get(&claimed)).copied();
             // Key frames are asked of whoever really sends.
-            if let Some(layer) = self.forward(now, source.unwrap_or(id), &packet) {
-                self.request_key_frame(now, id, layer, Urgency::StillWaiting);
+            if let Some((layer, urgency)) = self.forward(now, source.unwrap_or(id), &packet) {
+                self.request_key_frame(now, id, layer, urgency);
             }
         }
     }
 
     fn forward_honestly(&mut self, now: Instant, id: ConnectionId, packet: &MediaPacket) {
-        if let Some(layer) = self.forward(now, id, packet) {
-            self.request_key_frame(now, id, layer, Urgency::StillWaiting);
+        if let Some((layer, urgency)) = self.forward(now, id, packet) {
+            self.request_key_frame(now, id, layer, urgency);
         }
     }
 
     /// Gives `packet` of publisher `id` to every track that shows it. Returns the layer of which some track
-    /// awaits a key frame.
-    fn forward(&mut self, now: Instant, id: ConnectionId, packet: &MediaPacket) -> Option<Layer> {
+    /// awaits a key frame, and how urgently.
+    fn forward(&mut self, now: Instant, id: ConnectionId, packet: &MediaPacket) -> Option<(Layer, Urgency)> {
         let kind = match packet.medium {
             Medium::Audio => Kind::Audio,
             Medium::Video(_) => Kind::Video,
@@ -123,7 +124,10 @@ impl SfuMachine {
             };
             match track.out.consider(now, id, packet, &activity) {
                 Verdict::Skip => {}
-                Verdict::AwaitsKeyFrame(layer) => awaited = Some(layer),
+                Verdict::AwaitsKeyFrame(layer) => {
+                    awaited = awaited.or(Some((layer, Urgency::StillWaiting)));
+                }
+                Verdict::MissedKeyFrame(layer) => awaited = Some((layer, Urgency::NewSubscriber)),
                 Verdict::Forward(numbers) => {
                     let write = outgoing(track.payload_type, packet, numbers);
                     let mid = track.mid;
