@@ -3,10 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use incamera_relay_proto::{IceServer, SfuKind, TextSecret, TicketIdentity};
-use incamera_sfu::{GrantRequest, Pseudonym, Rights, Sfu, SfuConfig, SfuHandle};
+use incamera_sfu::{GrantRequest, Limits, Pseudonym, Rights, Sfu, SfuConfig, SfuHandle};
 use incamera_types::RoomId;
 
-use crate::config::{IceConfig, RelayConfig, SfuChoice, TurnConfig};
+use crate::config::{IceConfig, MediaConfig, RelayConfig, SfuChoice, TurnConfig};
 use crate::{RelayError, SfuAccess, SfuGrant, SfuRoom};
 
 /// Path under which the embedded SFU is mounted, with its own `/whip`, `/whep` and so on.
@@ -27,6 +27,7 @@ impl SfuGate {
                 let sfu = SfuConfig {
                     udp: config.media_addresses(),
                     public_addresses: config.media.public_addresses.clone(),
+                    limits: sfu_limits(&config.media),
                     #[cfg(feature = "danger-record")]
                     recording: config.media.recording.clone(),
                     ..SfuConfig::default()
@@ -131,6 +132,17 @@ fn turn_login(turn: &TurnConfig, expires_unix_seconds: u64, identity: TicketIden
         ring::hmac::Key::new(ring::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, turn.secret.expose().as_bytes());
     let credential = BASE64.encode(ring::hmac::sign(&key, username.as_bytes()));
     IceServer { urls: turn.urls.clone(), username, credential: TextSecret::new(credential) }
+}
+
+fn sfu_limits(media: &MediaConfig) -> Limits {
+    let mut limits = Limits::default();
+    if let Some(megabits) = media.egress_mbit {
+        limits = limits.with_egress_mbit(megabits.get());
+    }
+    if let Some(megabits) = media.publisher_mbit {
+        limits = limits.with_publisher_mbit(megabits.get());
+    }
+    limits
 }
 
 fn sfu_room(room: SfuRoom) -> RoomId {

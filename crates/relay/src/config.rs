@@ -1,6 +1,7 @@
 //! The configuration of a relay, as it stands in its TOML file.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use incamera_relay_proto::TextSecret;
@@ -30,7 +31,7 @@ pub struct RelayConfig {
     /// Which SFU carries the media.
     #[serde(default)]
     pub sfu: SfuChoice,
-    /// Addresses of the embedded SFU.
+    /// The embedded SFU.
     #[serde(default)]
     pub media: MediaConfig,
     /// STUN and TURN servers for the members.
@@ -114,7 +115,7 @@ pub enum SfuChoice {
     },
 }
 
-/// Addresses of the embedded SFU.
+/// Addresses of the embedded SFU, and how much it carries.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MediaConfig {
@@ -122,6 +123,10 @@ pub struct MediaConfig {
     pub udp: Vec<SocketAddr>,
     /// UDP addresses under which members reach it, behind a 1:1 NAT; port 0 stands for the bound port.
     pub public_addresses: Vec<SocketAddr>,
+    /// Most that it sends in all, in Mbit/s: what the line carries. Every room has its even share of it.
+    pub egress_mbit: Option<NonZeroU32>,
+    /// Most that one member may send, in Mbit/s.
+    pub publisher_mbit: Option<NonZeroU32>,
     /// File that receives every RTP payload that members send, for canary searches.
     #[cfg(feature = "danger-record")]
     pub recording: Option<PathBuf>,
@@ -389,6 +394,7 @@ mod tests {
                 "media.public_addresses",
             ),
             ("listen = ['127.0.0.1:0']\ncreate = 'anyone'\nlimits = { rooms = 0 }", "limits"),
+            ("listen = ['127.0.0.1:0']\ncreate = 'anyone'\nmedia = { egress_mbit = 0 }", "nonzero"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(named), "{error}");

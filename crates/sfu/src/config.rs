@@ -91,8 +91,30 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// Time without any packet from a connected client after which its session ends.
     pub idle_timeout: Duration,
-    /// Bitrate in bit/s that publishers are told (REMB) as their upper bound per video layer; `None` tells none.
-    pub publisher_bitrate: Option<u32>,
+    /// RTP payload bytes that one publisher may send, a packet counting for at least 500; more is dropped. WHIP
+    /// clients are told (REMB).
+    pub publisher_bytes: Rate,
+    /// Bytes of all datagrams sent, each counting for at least 500. Every room has its even share of it.
+    pub egress_bytes: Rate,
+}
+
+impl Limits {
+    /// These limits for a line that carries `megabits` a second outwards.
+    #[must_use]
+    pub fn with_egress_mbit(self, megabits: u32) -> Self {
+        Self { egress_bytes: Rate { per_second: bytes_per_second(megabits), ..self.egress_bytes }, ..self }
+    }
+
+    /// These limits with `megabits` a second for each publisher.
+    #[must_use]
+    pub fn with_publisher_mbit(self, megabits: u32) -> Self {
+        let rate = bytes_per_second(megabits);
+        Self { publisher_bytes: Rate { burst: rate, per_second: rate }, ..self }
+    }
+}
+
+const fn bytes_per_second(megabits: u32) -> u32 {
+    megabits.saturating_mul(125_000)
 }
 
 impl Default for Limits {
@@ -103,8 +125,8 @@ impl Default for Limits {
             publishers_per_room: 100,
             connections_per_room: 1_024,
             // A client has one connection to publish, one with slots and, while it
-            // reconnects, the old ones; a plain WHEP player has one per publisher.
-            connections_per_identity: 64,
+            // reconnects, the old ones; a plain WHEP player has one for each of 16 people.
+            connections_per_identity: 20,
             connections_per_address: 256,
             offer_rate: Rate { burst: 40, per_second: 8 },
             // In the long run no more key frames than a player's loss reports may ask for: one in 300 ms.
@@ -116,7 +138,10 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(20),
-            publisher_bitrate: None,
+            // 16 Mbit/s: three layers and a screen are 12 at the most.
+            publisher_bytes: Rate { burst: 2_000_000, per_second: 2_000_000 },
+            // 500 Mbit/s: what one core forwards. The burst is a key frame towards a hundred players, twice.
+            egress_bytes: Rate { burst: 8_000_000, per_second: 62_500_000 },
         }
     }
 }

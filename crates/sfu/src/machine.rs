@@ -3,6 +3,7 @@
 
 mod connection;
 mod demux;
+mod egress;
 mod forwarding;
 mod housekeeping;
 mod negotiate;
@@ -23,6 +24,7 @@ use crate::rate::AddressRate;
 use crate::stack::guarded;
 use connection::Connection;
 use demux::Demux;
+use egress::Egress;
 use room::Room;
 
 /// Names a connection for the life of the process; never reused.
@@ -42,6 +44,8 @@ struct Counters {
     datagrams_received: u64,
     datagrams_unknown: u64,
     packets_malformed: u64,
+    packets_over_rate: u64,
+    packets_over_ceiling: u64,
     connections_failed: u64,
 }
 
@@ -63,6 +67,7 @@ pub(crate) struct SfuMachine {
     next_id: ConnectionId,
     counters: Counters,
     offers: AddressRate,
+    egress: Egress,
     #[cfg(feature = "danger-hostile-sfu")]
     hostility: HashMap<RoomId, crate::hostility::HostilityStage>,
     #[cfg(feature = "danger-record")]
@@ -79,6 +84,7 @@ impl SfuMachine {
     ) -> Self {
         Self {
             offers: AddressRate::new(limits.offer_rate),
+            egress: Egress::new(now, limits.egress_bytes),
             limits,
             grants,
             sockets,
@@ -152,6 +158,11 @@ impl SfuMachine {
         self.outbox.pop_front()
     }
 
+    /// Packets not forwarded because the SFU sends all that it may.
+    pub(crate) fn packets_over_ceiling(&self) -> u64 {
+        self.counters.packets_over_ceiling
+    }
+
     /// Hands a datagram to connection `id`; false if it does not belong there.
     fn give(&mut self, now: Instant, id: ConnectionId, path: demux::Path, datagram: &[u8]) -> bool {
         let Some(connection) = self.connections.get_mut(&id) else {
@@ -221,6 +232,7 @@ impl SfuMachine {
         };
         let (outbox, events, sockets, demux) =
             (&mut self.outbox, &mut self.events, &self.sockets, &mut self.demux);
+        let mut sent = 0_u32;
         let outcome = connection.guarded(|rtc| {
             loop {
                 match rtc.poll_output()? {
@@ -228,6 +240,7 @@ impl SfuMachine {
                     Output::Event(event) => events.push_back((id, event)),
                     Output::Transmit(transmit) => {
                         demux.note_sent(id, &transmit.contents);
+                        sent = sent.saturating_add(egress::cost(transmit.contents.len()));
                         let owner = |a: &Vec<SocketAddr>| a.first() == Some(&transmit.source);
                         outbox.push_back(Outgoing {
                             socket: sockets.iter().position(owner).unwrap_or(0),
@@ -240,6 +253,10 @@ impl SfuMachine {
         });
         let outcome: Option<Result<Instant, str0m::RtcError>> = outcome;
         let alive = connection.stack.is_alive();
+        let rooms = self.rooms.len();
+        if let Some(room) = self.rooms.get_mut(&connection.caller.room).filter(|_| sent > 0) {
+            self.egress.spend(now, &mut room.egress, rooms, sent);
+        }
         match outcome {
             Some(Ok(deadline)) if alive => self.schedule(now, id, deadline),
             Some(Ok(_)) => self.failed.push(id),

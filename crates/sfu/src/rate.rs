@@ -37,16 +37,26 @@ impl Bucket {
 
     /// Takes one token; false if there is none.
     pub(crate) fn take(&mut self, now: Instant, rate: Rate) -> bool {
-        self.tokens = self.level(now, rate);
-        self.updated = now;
-        let allowed = self.tokens >= 1.0;
+        self.take_many(now, rate, 1)
+    }
+
+    /// Takes `amount` tokens; false, and none taken, if there are fewer.
+    pub(crate) fn take_many(&mut self, now: Instant, rate: Rate, amount: u32) -> bool {
+        let allowed = self.level(now, rate) >= f64::from(amount);
         if allowed {
-            self.tokens -= 1.0;
+            self.spend(now, rate, amount, 0.0);
         }
         allowed
     }
 
-    fn level(&self, now: Instant, rate: Rate) -> f64 {
+    /// Takes `amount` tokens, also those that are not there; what is left is at least `least`.
+    pub(crate) fn spend(&mut self, now: Instant, rate: Rate, amount: u32, least: f64) {
+        self.tokens = (self.level(now, rate) - f64::from(amount)).max(least);
+        self.updated = now;
+    }
+
+    /// Tokens that are left.
+    pub(crate) fn level(&self, now: Instant, rate: Rate) -> f64 {
         let elapsed = now.saturating_duration_since(self.updated).as_secs_f64();
         (self.tokens + elapsed * f64::from(rate.per_second)).min(f64::from(rate.burst))
     }

@@ -35,6 +35,8 @@ pub(crate) enum Refusal {
     UnknownSlot,
     #[error("this session has no slots; it plays one stream")]
     NoSlots,
+    #[error("a stream fills one slot of each kind, no more")]
+    StreamTwice,
     #[error("the body of the request did not arrive in time")]
     TooSlow,
     #[error("too many requests")]
@@ -56,7 +58,7 @@ impl Refusal {
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::MalformedSdp | Self::MalformedFragment | Self::MalformedRequest => StatusCode::BAD_REQUEST,
-            Self::UnsupportedSdp | Self::UnknownSlot => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::UnsupportedSdp | Self::UnknownSlot | Self::StreamTwice => StatusCode::UNPROCESSABLE_ENTITY,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -83,6 +85,7 @@ impl Refusal {
             Self::PreconditionFailed => "sfu.http.precondition_failed",
             Self::UnknownSlot => "sfu.http.unknown_slot",
             Self::NoSlots => "sfu.http.no_slots",
+            Self::StreamTwice => "sfu.http.stream_twice",
             Self::TooSlow => "sfu.http.too_slow",
             Self::TooManyRequests => "sfu.http.too_many_requests",
             Self::RoomFull => "sfu.http.room_full",

@@ -27,6 +27,10 @@ pub struct SfuStats {
     pub datagrams_unsent: u64,
     /// RTP packets dropped because their payload was empty, too long or without a valid descriptor.
     pub packets_malformed: u64,
+    /// RTP packets dropped because their publisher sends more than it may.
+    pub packets_over_rate: u64,
+    /// RTP packets not forwarded because the SFU sends all that it may and their room has used up its share.
+    pub packets_over_ceiling: u64,
     /// Connections dropped because of an error inside the WebRTC stack.
     pub connections_failed: u64,
     /// What each publisher sends.

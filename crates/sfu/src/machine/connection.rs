@@ -34,6 +34,8 @@ pub(super) struct Connection {
     pub(super) remote_candidates: usize,
     /// Bindings of slots and choices of layers that are left to it.
     pub(super) bindings: Bucket,
+    /// Bytes of media that are left to it as a publisher.
+    pub(super) published: Bucket,
     /// What is in the machine's deadline set for this connection.
     pub(super) deadline: Option<Instant>,
     pub(super) stack_deadline: Instant,

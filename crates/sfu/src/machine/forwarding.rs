@@ -5,7 +5,7 @@ use std::time::Instant;
 use str0m::media::{KeyframeRequestKind, Mid};
 use str0m::rtp::{RtpPacket, RtpWrite};
 
-use super::{ConnectionId, SfuMachine};
+use super::{ConnectionId, SfuMachine, egress};
 use crate::forward::{
     Layer, MediaPacket, Medium, Renumbered, Urgency, Verdict, VideoDescriptor, capture_time,
 };
@@ -37,12 +37,18 @@ impl SfuMachine {
         if let Some(recorder) = &mut self.recorder {
             recorder.record(&connection.caller.identity, medium, &packet.payload);
         }
+        let cost = egress::cost(packet.payload.len());
+        let is_within_rate = connection.published.take_many(now, self.limits.publisher_bytes, cost);
         let Some(publisher) = connection.publisher_mut() else {
             return;
         };
         let ssrc = *packet.header.ssrc;
         let reception = publisher.reception(medium);
         let is_newest = reception.note(ssrc, *packet.seq_no, packet.payload.len());
+        if !is_within_rate {
+            self.counters.packets_over_rate += 1;
+            return;
+        }
         if let Medium::Video(layer) = medium {
             let starts_key_frame = descriptor.is_some_and(|d| d.starts_key_frame());
             reception.key_frames += u64::from(starts_key_frame);
@@ -104,7 +110,14 @@ impl SfuMachine {
             Medium::Audio => Kind::Audio,
             Medium::Video(_) => Kind::Video,
         };
-        let publisher = self.connections.get_mut(&id).and_then(|c| c.publisher_mut())?;
+        let rooms = self.rooms.len();
+        let connection = self.connections.get_mut(&id)?;
+        let room = self.rooms.get(&connection.caller.room)?;
+        if !self.egress.admits(now, &room.egress, rooms, packet.medium) {
+            self.counters.packets_over_ceiling += 1;
+            return None;
+        }
+        let publisher = connection.publisher_mut()?;
         let activity = publisher.activity.clone();
         // Taken out while players are borrowed; nothing below adds subscribers.
         let subscribers = core::mem::take(&mut publisher.subscribers);

@@ -54,9 +54,7 @@ impl SfuMachine {
     }
 
     fn limit_publishers(&mut self, now: Instant) {
-        let Some(bitrate) = self.limits.publisher_bitrate else {
-            return;
-        };
+        let bitrate = u64::from(self.limits.publisher_bytes.per_second) * 8;
         let publishers = self.connections.iter().filter(|(_, c)| c.connected);
         let publishers: Vec<_> = publishers
             .filter_map(|(id, c)| Some((*id, c.publisher()?)))
@@ -66,7 +64,7 @@ impl SfuMachine {
             self.mutate(now, id, |rtc| {
                 for (rid, _) in layers {
                     if let Some(stream) = rtc.direct_api().stream_rx_by_mid(mid, rid) {
-                        stream.request_remb(Bitrate::bps(u64::from(bitrate)));
+                        stream.request_remb(Bitrate::bps(bitrate));
                     }
                 }
             });
@@ -155,6 +153,8 @@ impl SfuMachine {
             datagrams_received: self.counters.datagrams_received,
             datagrams_unknown: self.counters.datagrams_unknown,
             packets_malformed: self.counters.packets_malformed,
+            packets_over_rate: self.counters.packets_over_rate,
+            packets_over_ceiling: self.counters.packets_over_ceiling,
             connections_failed: self.counters.connections_failed,
             streams,
             ..SfuStats::default()

@@ -68,6 +68,7 @@ impl SfuMachine {
             last_received: now,
             remote_candidates: prepared.candidates,
             bindings: Bucket::full(now, self.limits.binding_rate),
+            published: Bucket::full(now, self.limits.publisher_bytes),
             deadline: None,
             stack_deadline: now,
             caller,
@@ -86,7 +87,7 @@ impl SfuMachine {
         self.next_id += 1;
         let (room, identity) = (connection.caller.room, connection.caller.identity.clone());
         let publishes = connection.publisher().is_some();
-        if publishes && let Some(old) = self.room(room).publishers.get(&identity).copied() {
+        if publishes && let Some(old) = self.room(now, room).publishers.get(&identity).copied() {
             // A client that lost its connection publishes again before the old session is found idle.
             self.close(now, old);
         }
@@ -94,7 +95,7 @@ impl SfuMachine {
         self.demux.add_ufrag(ufrag, id);
         self.sessions.insert(connection.session.clone(), id);
         self.connections.insert(id, connection);
-        self.room(room).members.insert(id);
+        self.room(now, room).members.insert(id);
         if publishes {
             self.attach_publisher(now, id);
         }

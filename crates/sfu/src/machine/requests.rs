@@ -1,10 +1,12 @@
 //! What clients and the embedding program ask for, apart from opening sessions.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use incamera_types::RoomId;
 use tokio::sync::watch;
 
+use super::connection::Player;
 use super::{ConnectionId, SfuMachine};
 use crate::command::{
     Action, Caller, Condition, LayerSelection, Reply, Request, Requester, RoomControl, SlotBinding,
@@ -47,7 +49,7 @@ impl SfuMachine {
                 respond(reply, selected);
             }
             Action::Streams { reply } => {
-                respond(reply, caller.map(|caller| self.watch_streams(caller.room)));
+                respond(reply, caller.map(|caller| self.watch_streams(now, caller.room)));
             }
         }
         self.settle(now);
@@ -162,6 +164,7 @@ impl SfuMachine {
         let tracks: Option<Vec<usize>> = bindings.iter().map(position).collect();
         // All or nothing: a binding to an unknown slot changes none.
         let tracks = tracks.ok_or(Refusal::UnknownSlot)?;
+        check_distinct(player, bindings, &tracks)?;
         for (binding, track) in bindings.iter().zip(tracks) {
             let layer = binding.layer.unwrap_or(Layer::High);
             self.bind_slot(now, id, track, binding.stream.as_ref(), layer);
@@ -241,9 +244,22 @@ impl SfuMachine {
         Ok(())
     }
 
-    fn watch_streams(&mut self, room: RoomId) -> watch::Receiver<StreamList> {
-        self.room(room).list.subscribe()
+    fn watch_streams(&mut self, now: Instant, room: RoomId) -> watch::Receiver<StreamList> {
+        self.room(now, room).list.subscribe()
     }
+}
+
+/// A stream fills one slot of each kind: a player that showed it in all of its slots would have it sent as often.
+fn check_distinct(player: &Player, bindings: &[SlotBinding], tracks: &[usize]) -> Result<(), Refusal> {
+    let mut streams: Vec<_> = player.tracks.iter().map(|t| (t.kind, t.stream.as_ref())).collect();
+    for (binding, track) in bindings.iter().zip(tracks) {
+        if let Some((_, stream)) = streams.get_mut(*track) {
+            *stream = binding.stream.as_ref();
+        }
+    }
+    let mut seen = HashSet::new();
+    let mut bound = streams.into_iter().filter(|(_, stream)| stream.is_some());
+    bound.all(|slot| seen.insert(slot)).then_some(()).ok_or(Refusal::StreamTwice)
 }
 
 fn respond<T>(reply: Reply<T>, answer: Result<T, Refusal>) {

@@ -12,20 +12,24 @@ use crate::command::{StreamEntry, StreamList};
 use crate::forward::{Layer, Urgency};
 use crate::offer::Kind;
 use crate::pseudonym::Pseudonym;
+use crate::rate::Bucket;
 
 /// A room with at least one connection or one client that watches its list.
 pub(super) struct Room {
     pub(super) publishers: BTreeMap<Pseudonym, ConnectionId>,
     pub(super) members: BTreeSet<ConnectionId>,
     pub(super) list: watch::Sender<StreamList>,
+    /// What is left of its share of what the SFU sends.
+    pub(super) egress: Bucket,
 }
 
 impl Room {
-    fn new() -> Self {
+    fn new(egress: Bucket) -> Self {
         Self {
             publishers: BTreeMap::new(),
             members: BTreeSet::new(),
             list: watch::Sender::new(StreamList::default()),
+            egress,
         }
     }
 
@@ -35,8 +39,9 @@ impl Room {
 }
 
 impl SfuMachine {
-    pub(super) fn room(&mut self, room: RoomId) -> &mut Room {
-        self.rooms.entry(room).or_insert_with(Room::new)
+    pub(super) fn room(&mut self, now: Instant, room: RoomId) -> &mut Room {
+        let egress = &self.egress;
+        self.rooms.entry(room).or_insert_with(|| Room::new(egress.share_of_room(now)))
     }
 
     pub(super) fn forget_idle_rooms(&mut self) {
@@ -76,7 +81,7 @@ impl SfuMachine {
             return;
         };
         let (room, stream) = (connection.caller.room, connection.caller.identity.clone());
-        let state = self.room(room);
+        let state = self.room(now, room);
         state.publishers.insert(stream.clone(), id);
         for player in state.members.clone() {
             let tracks = self.connections.get(&player).and_then(|c| c.player());
