@@ -3,19 +3,22 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::ReadBuf;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::backlog::Backlog;
 use crate::command::{Control, Request};
-use crate::machine::SfuMachine;
+use crate::machine::{Outgoing, SfuMachine};
 use crate::sockets::BoundSocket;
 
 /// Longest datagram looked at; the WebRTC stack takes no more.
 const MAX_DATAGRAM: usize = 2_000;
 /// Datagrams handled before other work gets its turn.
 const BATCH: usize = 64;
+/// How often lost media is told, at most.
+const LOSSES_TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// IO loop of [`SfuMachine`].
 pub(crate) struct SfuDriver {
@@ -23,14 +26,14 @@ pub(crate) struct SfuDriver {
     pub(crate) sockets: Vec<BoundSocket>,
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) controls: mpsc::UnboundedReceiver<Control>,
-    pub(crate) sent: u64,
-    pub(crate) unsent: u64,
+    pub(crate) losses: LossReport,
 }
 
 enum Woken {
     Datagram(usize, usize, SocketAddr),
     Request(Request),
     Control(Control),
+    Writable,
     Deadline,
     Orphaned,
 }
@@ -57,9 +60,12 @@ impl SfuDriver {
                     let _ = done.send(());
                     return;
                 }
+                // What waits is sent above.
+                Woken::Writable => {}
                 Woken::Deadline => self.machine.handle_timeout(Instant::now()),
                 Woken::Orphaned => return,
             }
+            self.tell_losses(Instant::now());
         }
     }
 
@@ -72,6 +78,7 @@ impl SfuDriver {
             (socket, length, source) = receive(sockets, buffer) => {
                 Woken::Datagram(socket, length, source)
             }
+            () = writable(sockets) => Woken::Writable,
             () = tokio::time::sleep_until(deadline.into()) => Woken::Deadline,
         }
     }
@@ -95,29 +102,84 @@ impl SfuDriver {
         }
     }
 
-    /// Sends what is due. A full socket buffer loses the datagram, as any queue on the way might: waiting
-    /// here would delay everybody else's media.
+    /// Sends what is due. What a full socket buffer does not take waits until it does.
     fn transmit(&mut self) {
-        while let Some(outgoing) = self.machine.poll_transmit() {
-            let Some(bound) = self.sockets.get(outgoing.socket) else {
-                continue;
-            };
-            match bound.socket.try_send_to(&outgoing.contents, outgoing.destination) {
-                Ok(_) => self.sent += 1,
-                Err(error) => {
-                    self.unsent += 1;
-                    tracing::trace!(%error, "a datagram was not sent");
-                }
+        while let Some(Outgoing { socket, destination, contents }) = self.machine.poll_transmit() {
+            if let Some(bound) = self.sockets.get_mut(socket) {
+                bound.backlog.push(destination, contents);
             }
+        }
+        for BoundSocket { socket, backlog, .. } in &mut self.sockets {
+            backlog.flush(|contents, destination| socket.try_send_to(contents, destination));
         }
     }
 
-    fn report(&mut self, reply: oneshot::Sender<crate::stats::SfuStats>) {
+    fn tell_losses(&mut self, now: Instant) {
+        let losses = Losses {
+            overflowed: self.count(|backlog| backlog.overflowed),
+            over_ceiling: self.machine.packets_over_ceiling(),
+        };
+        if let Some(Losses { overflowed, over_ceiling }) = self.losses.due(now, losses) {
+            tracing::warn!(
+                overflowed,
+                over_ceiling,
+                "media was lost here: datagrams that the system did not take in time, packets above the ceiling"
+            );
+        }
+    }
+
+    fn count(&self, of: impl Fn(&Backlog) -> u64) -> u64 {
+        self.sockets.iter().map(|bound| of(&bound.backlog)).sum()
+    }
+
+    fn report(&self, reply: oneshot::Sender<crate::stats::SfuStats>) {
         let mut stats = self.machine.stats();
-        stats.datagrams_sent = self.sent;
-        stats.datagrams_unsent = self.unsent;
+        stats.datagrams_sent = self.count(|backlog| backlog.sent);
+        stats.datagrams_unsent = self.count(|backlog| backlog.overflowed + backlog.refused);
         let _ = reply.send(stats);
     }
+}
+
+/// What this machine did not carry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Losses {
+    overflowed: u64,
+    over_ceiling: u64,
+}
+
+/// What the operator was told of losses, so that they do not fill the log.
+#[derive(Default)]
+pub(crate) struct LossReport {
+    told: Option<Instant>,
+    losses: Losses,
+}
+
+impl LossReport {
+    /// What to tell now of `losses` since the start: what is new of them, once in a while.
+    fn due(&mut self, now: Instant, losses: Losses) -> Option<Losses> {
+        let recently = |told: Instant| now.saturating_duration_since(told) < LOSSES_TOLD_EVERY;
+        if losses == self.losses || self.told.is_some_and(recently) {
+            return None;
+        }
+        self.told = Some(now);
+        let before = core::mem::replace(&mut self.losses, losses);
+        Some(Losses {
+            overflowed: losses.overflowed - before.overflowed,
+            over_ceiling: losses.over_ceiling - before.over_ceiling,
+        })
+    }
+}
+
+/// Whether a socket with a backlog takes datagrams again.
+async fn writable(sockets: &[BoundSocket]) {
+    poll_fn(|context| {
+        let mut waiting = sockets.iter().filter(|bound| !bound.backlog.is_empty());
+        match waiting.any(|bound| bound.socket.poll_send_ready(context).is_ready()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
 }
 
 /// The next datagram of any socket. Errors on a UDP socket concern single peers (ICMP) and are passed over.
@@ -140,4 +202,22 @@ async fn receive(sockets: &[BoundSocket], buffer: &mut [u8]) -> (usize, usize, S
         Poll::Pending
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_are_told_once_a_minute_while_they_grow() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let losses = |overflowed| Losses { overflowed, over_ceiling: 0 };
+        let mut report = LossReport::default();
+        assert_eq!(report.due(at(0), losses(0)), None);
+        assert_eq!(report.due(at(1), losses(5)), Some(losses(5)));
+        assert_eq!(report.due(at(2), losses(6)), None);
+        assert_eq!(report.due(at(61), losses(9)), Some(losses(4)));
+        assert_eq!(report.due(at(200), losses(9)), None);
+    }
 }

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::command::{Control, Request, RoomControl};
 use crate::config::SfuConfig;
-use crate::driver::SfuDriver;
+use crate::driver::{LossReport, SfuDriver};
 use crate::error::SfuError;
 use crate::grant::{BearerSecret, GrantRequest, SharedGrants};
 use crate::http;
@@ -70,8 +70,7 @@ impl Sfu {
             sockets,
             requests: request_queue,
             controls: control_queue,
-            sent: 0,
-            unsent: 0,
+            losses: LossReport::default(),
         };
         tokio::spawn(driver.run());
         let shared = Shared { grants, config, requests, controls, local, polls: http::PollLimit::default() };

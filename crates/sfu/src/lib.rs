@@ -16,6 +16,7 @@
 #[cfg(all(any(feature = "danger-hostile-sfu", feature = "danger-record"), not(debug_assertions)))]
 compile_error!("danger-hostile-sfu and danger-record are for adversary tests, never for release builds");
 
+mod backlog;
 mod command;
 mod config;
 mod driver;

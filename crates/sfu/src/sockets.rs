@@ -2,19 +2,21 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdUdpSocket};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::UdpSocket;
 
+use crate::backlog::Backlog;
 use crate::config::SfuConfig;
 use crate::error::SfuError;
 
 /// Kernel buffers: a key frame towards a hundred players is about 4 MB within a millisecond. The system
-/// may grant less.
+/// grants less unless it is told to.
 const BUFFER_BYTES: usize = 8 << 20;
 
 /// A bound socket.
 pub(crate) struct BoundSocket {
     pub(crate) socket: UdpSocket,
+    pub(crate) backlog: Backlog,
     pub(crate) local: SocketAddr,
     /// Advertised addresses, never empty. The first stands for this socket inside the ICE agents: which
     /// of its addresses a packet was sent to is not asked of the kernel.
@@ -27,16 +29,39 @@ pub(crate) fn bind_all(config: &SfuConfig) -> Result<Vec<BoundSocket>, SfuError>
         return Err(SfuError::NoAddress);
     }
     let bound = config.udp.iter().map(|address| bind(*address, config));
-    bound.collect()
+    let bound = bound.collect::<Result<Vec<_>, _>>()?;
+    let granted = bound.iter().filter_map(|bound| granted(&bound.socket)).min();
+    if let Some(advice) = granted.and_then(advice) {
+        tracing::warn!("{advice}");
+    }
+    Ok(bound)
+}
+
+/// Bytes of the smaller buffer. Asking for more than the system allows is no error, so what was granted is read back.
+fn granted(socket: &UdpSocket) -> Option<usize> {
+    let socket = SockRef::from(socket);
+    let smaller = socket.recv_buffer_size().ok()?.min(socket.send_buffer_size().ok()?);
+    // Linux tells twice what was asked for: the rest is for its own bookkeeping (socket(7)).
+    Some(if cfg!(target_os = "linux") { smaller / 2 } else { smaller })
+}
+
+/// What the operator is told when the system grants buffers of this size.
+fn advice(granted: usize) -> Option<String> {
+    (granted < BUFFER_BYTES).then(|| {
+        format!(
+            "the system limits UDP socket buffers to {} KiB, so bursts in meetings of many may be lost; raise the limits: \
+             sysctl -w net.core.rmem_max={BUFFER_BYTES} net.core.wmem_max={BUFFER_BYTES}",
+            granted >> 10
+        )
+    })
 }
 
 fn bind(address: SocketAddr, config: &SfuConfig) -> Result<BoundSocket, SfuError> {
     let fail = |source| SfuError::Bind { address, source };
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP)).map_err(fail)?;
     for result in [socket.set_recv_buffer_size(BUFFER_BYTES), socket.set_send_buffer_size(BUFFER_BYTES)] {
-        // Smaller buffers lose packets under load, which retransmission repairs.
         if let Err(error) = result {
-            tracing::warn!(%error, "socket buffers could not be raised");
+            tracing::debug!(%error, "socket buffers could not be raised");
         }
     }
     if address.is_ipv6() {
@@ -55,7 +80,7 @@ fn bind(address: SocketAddr, config: &SfuConfig) -> Result<BoundSocket, SfuError
     if advertised.is_empty() {
         return Err(SfuError::UnusableAddress { address: local });
     }
-    Ok(BoundSocket { socket, local, advertised })
+    Ok(BoundSocket { socket, backlog: Backlog::default(), local, advertised })
 }
 
 fn advertised(local: SocketAddr, public: &[SocketAddr]) -> Vec<SocketAddr> {
@@ -109,6 +134,19 @@ mod tests {
             vec!["203.0.113.7:4000".parse().unwrap(), "203.0.113.8:9".parse().unwrap()];
         assert_eq!(advertised(local, &public), expected);
         assert_eq!(advertised(local, &[]), vec![local]);
+    }
+
+    #[test]
+    fn buffers_that_the_system_keeps_small_are_told_with_the_line_that_raises_them() {
+        assert_eq!(advice(BUFFER_BYTES), None);
+        let advice = advice(212_992).unwrap();
+        assert!(advice.contains("208 KiB") && advice.contains("net.core.wmem_max=8388608"), "{advice}");
+    }
+
+    #[tokio::test]
+    async fn granted_buffers_are_read_back() {
+        let bound = bind_all(&SfuConfig::default()).unwrap();
+        assert!(granted(&bound[0].socket).is_some_and(|bytes| bytes > 0));
     }
 
     #[test]
