@@ -173,9 +173,17 @@ impl JanusDriver {
                     }
                     Some(Command::Subscribe { wants, done }) => {
                         self.wants = wants;
-                        let arranged = room.subscribe(&self.shared, &self.wants).await;
-                        let result = arranged.map(|player| player.into_iter().for_each(|player| media.play(player)));
-                        drop(done.send(result));
+                        match room.subscribe(&self.shared, &self.wants).await {
+                            Ok(player) => {
+                                player.into_iter().for_each(|player| media.play(player));
+                                drop(done.send(Ok(())));
+                            }
+                            // What Janus and we think of the subscription may differ now: begin anew.
+                            Err(error) => {
+                                drop(done.send(Err(error.clone())));
+                                return Stop::Failed(error);
+                            }
+                        }
                     }
                     Some(Command::AskKeyFrame(stream)) => room.ask_key_frame(&stream),
                     Some(Command::Restart) => return Stop::Lost(LossReason::Requested),

@@ -233,20 +233,21 @@ impl Room {
 
     async fn choose_layers(&mut self, wanted: &[WantedLine]) -> Result<(), Refusal> {
         let Some(subscription) = &mut self.subscription else { return Ok(()) };
-        let mut streams = Vec::new();
-        for known in &subscription.lines {
-            let wish = wanted.iter().find(|line| line.is(known)).and_then(|line| line.substream);
-            if let Some(substream) = wish
-                && subscription.substreams.insert(known.mid.clone(), substream) != Some(substream)
-            {
-                streams.push(json!({"mid": known.mid, "substream": substream, "temporal": 2}));
-            }
-        }
-        if streams.is_empty() {
+        let wish = |known: &SubscribedLine| {
+            let wanted = wanted.iter().find(|line| line.is(known))?;
+            Some((known.mid.clone(), wanted.substream?))
+        };
+        let mut wishes: Vec<_> = subscription.lines.iter().filter_map(wish).collect();
+        wishes.retain(|(mid, substream)| subscription.substreams.get(mid) != Some(substream));
+        if wishes.is_empty() {
             return Ok(());
         }
+        let stream =
+            |(mid, substream): &(String, u8)| json!({"mid": mid, "substream": substream, "temporal": 2});
+        let streams: Vec<_> = wishes.iter().map(stream).collect();
         let body = json!({"request": "configure", "streams": streams});
         checked(self.socket.message(subscription.handle, body, None).await?)?;
+        subscription.substreams.extend(wishes);
         Ok(())
     }
 

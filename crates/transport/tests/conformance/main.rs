@@ -1,5 +1,5 @@
-//! What every adapter must do, against real servers: our embedded SFU, a scripted WHIP server, and Janus where it is
-//! installed. Media is really sealed, so that a single changed byte shows.
+//! What every adapter must do, against real servers: our embedded SFU, a scripted WHIP server, a scripted Janus, and
+//! Janus itself where it is installed. Media is really sealed, so that a single changed byte shows.
 
 #![expect(
     clippy::print_stdout,
@@ -10,3 +10,4 @@ mod embedded;
 mod janus;
 mod party;
 mod scripted;
+mod scripted_janus;
