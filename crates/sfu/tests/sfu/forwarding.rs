@@ -1,6 +1,7 @@
 //! Media from publishers to players.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use incamera_sfu::Layer;
 use reqwest::{Method, StatusCode};
@@ -120,10 +121,12 @@ async fn requests_of_players_reach_the_publisher_throttled() {
             .await;
     }
     let requests = ada.peer.seen().key_frame_requests;
-    let gaps = requests.windows(2).map(|w| w[1].1.duration_since(w[0].1).as_millis());
-    // The first may be for the new subscriber, who passes after 100 ms; clocks of two tasks differ a little.
-    assert!(gaps.clone().skip(1).all(|ms| ms >= 290), "{:?}", gaps.collect::<Vec<_>>());
     assert!(requests.len() >= 4);
+    // The first may be for the new subscriber, who passes after 100 ms. A request may be noted late but never early,
+    // so one gap alone says little where everything is slow, and all of them together 300 ms each.
+    let [(_, first), .., (_, last)] = &requests[1..] else { panic!("too few requests") };
+    let gaps = u32::try_from(requests.len() - 2).unwrap();
+    assert!(last.duration_since(*first) >= Duration::from_millis(250) * gaps, "{requests:?}");
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Event, Input, Output, Rtc};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
 
 use crate::media::{self, Tag};
 
@@ -250,6 +251,8 @@ struct PeerTask {
 impl PeerTask {
     async fn run(mut self) {
         let mut tick = tokio::time::interval(Duration::from_millis(20));
+        // As a camera would: after a stall there is no burst of what was missed.
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut buffer = vec![0; 2_000];
         loop {
             let Some(deadline) = self.drain() else {

@@ -10,6 +10,9 @@ use crate::harness::{OTHER_ROOM, ROOM, Server, Session, name};
 use crate::media::encoding;
 use crate::peer::{Offering, Seen};
 
+/// As [`crate::media::video`] makes them.
+const PACKETS_PER_PICTURE: usize = 3;
+
 async fn shows(session: &Session, mid: &str, who: u8) -> Seen {
     let last = |s: &Seen| s.tags(mid).last().map(|t| t.who);
     session.peer.until("somebody in a slot", |s| last(s) == Some(who)).await
@@ -70,15 +73,36 @@ async fn repeating_a_binding_asks_nobody_for_key_frames() {
     server.bind(&viewer, binding.clone()).await;
     shows(&viewer, &video, 1).await;
     let asked = |s: &Seen| s.key_frame_requests.len();
+    let pictures = async |count: usize| {
+        let shown = viewer.peer.seen().in_slot(&video).count() + count * PACKETS_PER_PICTURE;
+        viewer.peer.until("more video", |s| s.in_slot(&video).count() >= shown).await;
+    };
+    // What was asked for at the beginning has been asked by then, and has arrived: a put-off request waits for
+    // 100 ms, and pictures come every 40 ms.
+    pictures(6).await;
     let before = asked(&ada.peer.seen());
-    let mut shown = viewer.peer.seen().in_slot(&video).count();
     for _ in 0..10 {
         server.bind(&viewer, binding.clone()).await;
-        // Beyond the 100 ms for which a new subscriber waits: three pictures at 25 a second.
-        shown += 9;
-        viewer.peer.until("more video", |s| s.in_slot(&video).count() >= shown).await;
+        pictures(3).await;
     }
+    pictures(6).await;
     assert_eq!(asked(&ada.peer.seen()), before);
+}
+
+#[tokio::test]
+async fn a_stream_fills_one_slot_of_each_kind() {
+    let server = Server::start().await;
+    let viewer = server.slots("viewer", 2).await;
+    let [a0, v0, _, v1] = [0, 1, 2, 3].map(|i| viewer.peer.mids[i].clone());
+    let put = async |slots: Value| {
+        let request = server.request(Method::PUT, &format!("{}/slots", viewer.url), &viewer.bearer);
+        request.json(&json!({ "slots": slots })).send().await.unwrap().status().as_u16()
+    };
+    let ada = |mid: &str| json!({ "mid": mid, "stream": "ada" });
+    assert_eq!(put(json!([ada(&v0), ada(&v1)])).await, 422);
+    assert_eq!(put(json!([ada(&a0), ada(&v0)])).await, 200);
+    assert_eq!(put(json!([ada(&v1)])).await, 422);
+    assert_eq!(put(json!([ada(&v1), { "mid": v0, "stream": null }])).await, 200);
 }
 
 #[tokio::test]

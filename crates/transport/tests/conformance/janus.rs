@@ -34,10 +34,18 @@ fn run(command: &str) -> Result<(), String> {
     output.status.success().then_some(()).ok_or(format!("{command}: {complaint}"))
 }
 
+/// What this machine lacks for Janus in a namespace. Where nothing is missing, Janus has to start.
+fn missing() -> Option<&'static str> {
+    if run("which janus").is_err() {
+        return Some("Janus is not installed");
+    }
+    let user = Command::new("id").arg("-u").output().unwrap();
+    (user.stdout.trim_ascii() != b"0").then_some("a network namespace needs root")
+}
+
 impl JanusServer {
-    /// Starts Janus, or says why that is impossible here.
+    /// Starts Janus, or says what went wrong.
     async fn start() -> Result<Self, String> {
-        run("which janus")?;
         let number = std::process::id();
         let (namespace, net) =
             (format!("itj{number}"), format!("10.{}.{}", 100 + number % 100, number / 100 % 250));
@@ -104,6 +112,8 @@ impl JanusServer {
         let settings = SfuSettings {
             bind: Some(self.ours),
             cleartext: Cleartext::PrivateNetworks,
+            // A busy machine is no loss.
+            silence_limit: Duration::from_secs(20),
             ..SfuSettings::default()
         };
         Party::join(u32::from(who), ticket, settings)
@@ -145,13 +155,11 @@ fn configure(folder: &Path, address: &str, interface: &str) -> std::io::Result<(
 /// One test, since a namespace and a server are shared: two people, three layers and a switch, a third who comes late.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sealed_frames_pass_through_a_video_room_with_layers_and_late_joiners() {
-    let server = match JanusServer::start().await {
-        Ok(server) => server,
-        Err(why) => {
-            println!("not run, because Janus cannot be started here: {why}");
-            return;
-        }
-    };
+    if let Some(why) = missing() {
+        println!("not run: {why}");
+        return;
+    }
+    let server = JanusServer::start().await.unwrap();
     let (mut ada, mut ben) = (server.join(1), server.join(2));
     exchange(&mut ada, &mut ben, 3).await;
     let stream = ben.stream();
@@ -167,7 +175,7 @@ async fn sealed_frames_pass_through_a_video_room_with_layers_and_late_joiners() 
     ada.sfu.subscribe(&both).await.unwrap();
     let came = |seen: &[&Seen]| seen[0].camera(3) > 20 && seen[0].count(3, Context::Microphone) > 20;
     assert!(run_all(&mut [&mut ada, &mut ben, &mut eve], came).await, "nothing of the third came");
-    assert_eq!((ada.seen.refused, ada.seen.lost), (0, 0));
+    assert_eq!((ada.seen.refused, ada.seen.losses.len()), (0, 0));
     for party in [&ada, &ben, &eve] {
         party.sfu.close().await;
     }

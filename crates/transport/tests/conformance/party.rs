@@ -10,8 +10,8 @@ use incamera_sframe::{
     TemporalLayer, UnopenedFrame,
 };
 use incamera_transport::{
-    AudioPlan, AudioWant, Clock, LayerPlan, PublishPlan, ReceivedFrame, SendOutcome, Sfu, SfuEvent,
-    SfuSettings, StreamId, VideoPlan, VideoWant, Want, connect_sfu,
+    AudioPlan, AudioWant, Clock, LayerPlan, LossReason, PublishPlan, ReceivedFrame, SendOutcome, Sfu,
+    SfuEvent, SfuSettings, StreamId, VideoPlan, VideoWant, Want, connect_sfu,
 };
 use incamera_types::{Context, Epoch, FrameBuf, FrameSuite, Kid, LeafIndex, MediaKind, Mono};
 use tokio::sync::mpsc;
@@ -72,7 +72,7 @@ pub(crate) struct Seen {
     pub(crate) first_after: Option<Duration>,
     pub(crate) hints: HashSet<StreamId>,
     pub(crate) available: HashSet<StreamId>,
-    pub(crate) lost: u32,
+    pub(crate) losses: Vec<LossReason>,
     pub(crate) reconnected: u32,
     pub(crate) connected: Vec<Duration>,
     pub(crate) failures: Vec<String>,
@@ -136,6 +136,12 @@ impl Party {
         self.sfu.own_stream().expect("known once published")
     }
 
+    /// Rounds of 20 ms so far. A machine that is too busy for them makes fewer, not shorter ones: what has to happen
+    /// within so many rounds may take longer there.
+    pub(crate) fn rounds(&self) -> u64 {
+        self.tick
+    }
+
     /// One round of 20 ms: a frame of audio, every second time one of each video layer.
     pub(crate) fn send_round(&mut self) -> Vec<SendOutcome> {
         self.tick += 1;
@@ -162,7 +168,7 @@ impl Party {
             SfuEvent::StreamsChanged { available } => {
                 self.seen.available = available.into_iter().map(|stream| stream.id).collect();
             }
-            SfuEvent::Lost { .. } => self.seen.lost += 1,
+            SfuEvent::Lost { why, .. } => self.seen.losses.push(why),
             SfuEvent::Reconnected { .. } => self.seen.reconnected += 1,
             SfuEvent::Connected { took, .. } => self.seen.connected.push(took),
             SfuEvent::AttemptFailed { error, .. } => self.seen.failures.push(error.to_string()),
