@@ -4,10 +4,15 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use core::convert::Infallible;
+use core::future::pending;
 use core::time::Duration;
 
 use clap::Parser;
-use incamera_impair::{BitRate, Burst, LinkSettings, Probability, RelayDriver, parse_duration};
+use incamera_impair::{
+    BitRate, Burst, Direction, LinkSettings, Probability, RelayDriver, RelayHandle, parse_duration,
+};
+use tokio::time::{Instant, sleep_until};
 
 /// Relays UDP between clients and one server and impairs it in both directions.
 #[derive(Debug, Parser)]
@@ -49,6 +54,12 @@ struct Options {
     /// Longest wait in the queue before the bottleneck
     #[arg(long, value_parser = parse_duration, default_value = "200ms")]
     queue: Duration,
+    /// Until so long after the start everything passes
+    #[arg(long, value_parser = parse_duration, default_value = "0s")]
+    begin: Duration,
+    /// From so long after the start on everything passes
+    #[arg(long, value_parser = parse_duration)]
+    end: Option<Duration>,
 }
 
 impl Options {
@@ -81,17 +92,34 @@ async fn main() -> ExitCode {
 
 /// Relays until interrupted; says where it listens first and what happened last, one JSON object a line.
 async fn relay(options: &Options) -> io::Result<()> {
-    let settings = options.settings();
-    let driver = RelayDriver::bind(options.listen, options.to, settings, settings, options.seed).await?;
+    let first = if options.begin.is_zero() { options.settings() } else { LinkSettings::default() };
+    let driver = RelayDriver::bind(options.listen, options.to, first, first, options.seed).await?;
     let handle = driver.handle();
     say(&serde_json::json!({ "listening": handle.local_address() }))?;
     tokio::select! {
         result = driver.run() => result,
+        never = impair_from_begin_to_end(&handle, options) => match never {},
         result = tokio::signal::ctrl_c() => {
             result?;
             say(&serde_json::to_value(handle.report())?)
         }
     }
+}
+
+async fn impair_from_begin_to_end(handle: &RelayHandle, options: &Options) -> Infallible {
+    let change = |settings| {
+        for direction in [Direction::ToServer, Direction::ToClient] {
+            handle.change(direction, settings);
+        }
+    };
+    let start = Instant::now();
+    sleep_until(start + options.begin).await;
+    change(options.settings());
+    if let Some(end) = options.end {
+        sleep_until(start + end).await;
+        change(LinkSettings::default());
+    }
+    pending().await
 }
 
 fn say(line: &serde_json::Value) -> io::Result<()> {
