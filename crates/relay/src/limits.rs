@@ -59,14 +59,13 @@ pub struct RelayLimits {
     pub connection_messages: Rate,
     /// Bytes from one connection.
     pub connection_bytes: Rate,
-    /// Commits appended to one room; addresses take turns, and connections of one address.
+    /// Commits appended to one room; addresses take turns, and connections of one address. Of one connection the
+    /// newest waits. Key ids tell 64 epochs apart, whose keys live less than a second: at most 64 in that time.
     pub room_commits: Rate,
     /// Application messages appended to one room; turns as for commits.
     pub room_messages: Rate,
     /// Bytes of application messages appended to one room.
     pub room_bytes: Rate,
-    /// Commits of one connection that wait for their turn.
-    pub queued_commits: usize,
     /// Application messages of one connection that wait for their turn.
     pub queued_messages: usize,
     /// Tickets valid at one time in one room.
@@ -117,7 +116,6 @@ impl Default for RelayLimits {
             room_commits: Rate { per_second: 8, burst: 16 },
             room_messages: Rate { per_second: 400, burst: 1_200 },
             room_bytes: Rate { per_second: 2 << 20, burst: 4 << 20 },
-            queued_commits: 8,
             queued_messages: 64,
             tickets_per_room: 4_000,
             tickets_per_connection: 8,
@@ -164,7 +162,6 @@ impl RelayLimits {
             self.log_bytes,
             self.queued_bytes_per_lane,
             self.held_bytes,
-            self.queued_commits,
             self.queued_messages,
             self.tickets_per_room,
             self.tickets_per_connection,

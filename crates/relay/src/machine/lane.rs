@@ -25,7 +25,8 @@ pub(super) struct Turn {
 /// is short as long as none of them floods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Share {
-    /// The connection has carried an order of the room's admin key: its removals wait for nobody's flood (SEC-05).
+    /// The connection has made the room or carried an order of its admin key: it goes before all others, so that
+    /// nobody keeps its removals waiting until they are for an epoch that is over (SEC-05).
     Admin(ConnectionId),
     /// All other connections from there.
     Origin(Origin),
@@ -35,12 +36,21 @@ pub(super) enum Share {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct QueueLimits {
     /// Appends of one connection.
-    pub(super) appends: usize,
+    pub(super) backlog: Backlog,
     /// Bytes of all connections.
     pub(super) bytes: usize,
 }
 
-/// Appends of one lane. The share served longest ago goes next, and in it the connection served longest ago, so
+/// Which appends of one connection may wait.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Backlog {
+    /// So many; one more is refused.
+    UpTo(usize),
+    /// The newest: of a member's commits no earlier one can be valid any more, it would only cost a turn.
+    Newest,
+}
+
+/// Appends of one lane. Holders of the admin key go first, then the share served longest ago, and in it the connection served longest ago, so
 /// whoever floods waits behind whoever does not, over however many connections, and a new connection is no better
 /// off than one that was just served.
 pub(super) struct LaneQueue {
@@ -63,9 +73,15 @@ impl Waiting {
         self.appends.iter().map(|(_, blob)| blob.as_bytes().len()).sum()
     }
 
-    fn has_place_for(&self, blob: &Blob, appends: usize) -> bool {
+    /// Makes place for one more append, if there can be: what it takes the place of.
+    fn make_place_for(&mut self, blob: &Blob, backlog: Backlog) -> Option<Vec<ClientRef>> {
+        let appends = match backlog {
+            Backlog::Newest => return Some(self.appends.drain(..).map(|(replaced, _)| replaced).collect()),
+            Backlog::UpTo(appends) => appends,
+        };
         let fits = self.bytes().saturating_add(blob.as_bytes().len()) <= QUEUED_BYTES;
-        self.appends.len() < appends && (self.appends.is_empty() || fits)
+        let has_place = self.appends.len() < appends && (self.appends.is_empty() || fits);
+        has_place.then(Vec::new)
     }
 }
 
@@ -109,25 +125,23 @@ impl LaneQueue {
         self.waiting.values().map(Waiting::bytes).sum()
     }
 
-    /// Queues an append; gives it back when the connection's part of the queue is full or it takes no part. When
-    /// the lane is full, whoever holds most of it loses what it queued last: those appends are returned.
+    /// Queues an append; gives it back when the connection's part of the queue is full or it takes no part. Returned
+    /// are the appends that it replaces and, when the lane is full, what whoever holds most of it queued last.
     pub(super) fn push(
         &mut self,
         connection: ConnectionId,
         client_ref: ClientRef,
         blob: Blob,
     ) -> Result<Vec<(ConnectionId, ClientRef)>, Blob> {
-        match self.waiting.get_mut(&connection) {
-            Some(waiting) if waiting.has_place_for(&blob, self.limits.appends) => {
-                waiting.appends.push_back((client_ref, blob));
-                Ok(self.drop_excess())
-            }
-            _ => Err(blob),
-        }
+        let Some(waiting) = self.waiting.get_mut(&connection) else { return Err(blob) };
+        let Some(replaced) = waiting.make_place_for(&blob, self.limits.backlog) else { return Err(blob) };
+        waiting.appends.push_back((client_ref, blob));
+        let mut dropped: Vec<_> = replaced.into_iter().map(|replaced| (connection, replaced)).collect();
+        self.drop_excess(&mut dropped);
+        Ok(dropped)
     }
 
-    fn drop_excess(&mut self) -> Vec<(ConnectionId, ClientRef)> {
-        let mut dropped = Vec::new();
+    fn drop_excess(&mut self, dropped: &mut Vec<(ConnectionId, ClientRef)>) {
         while self.queued_bytes() > self.limits.bytes {
             let mut held: BTreeMap<Share, usize> = BTreeMap::new();
             for waiting in self.waiting.values() {
@@ -142,7 +156,6 @@ impl LaneQueue {
             let Some((client_ref, _)) = waiting.appends.pop_back() else { break };
             dropped.push((*connection, client_ref));
         }
-        dropped
     }
 
     /// The next append, when the lane's rate allows one now.
@@ -151,10 +164,13 @@ impl LaneQueue {
             return None;
         }
         let shares = &self.shares;
+        let place = |connection: ConnectionId, waiting: &Waiting| {
+            let is_admin = matches!(waiting.share, Share::Admin(_));
+            (!is_admin, shares.get(&waiting.share).copied(), waiting.served, connection)
+        };
+        let waiting = self.waiting.iter_mut().filter(|(_, waiting)| !waiting.appends.is_empty());
         let (connection, waiting) =
-            self.waiting.iter_mut().filter(|(_, waiting)| !waiting.appends.is_empty()).min_by_key(
-                |(connection, waiting)| (shares.get(&waiting.share).copied(), waiting.served, **connection),
-            )?;
+            waiting.min_by_key(|(connection, waiting)| place(**connection, waiting))?;
         let (client_ref, blob) = waiting.appends.pop_front()?;
         self.turns = self.turns.saturating_add(1);
         waiting.served = self.turns;
@@ -178,7 +194,7 @@ mod tests {
 
     const FLOODER: ConnectionId = ConnectionId(1);
     const HONEST: ConnectionId = ConnectionId(2);
-    const LIMITS: QueueLimits = QueueLimits { appends: 8, bytes: 1 << 20 };
+    const LIMITS: QueueLimits = QueueLimits { backlog: Backlog::UpTo(8), bytes: 1 << 20 };
 
     fn lane(per_second: u32, burst: u32) -> LaneQueue {
         let mut lane = LaneQueue::new(
@@ -243,10 +259,24 @@ mod tests {
         lane.admit(HONEST, office);
         lane.admit(HONEST, Share::Admin(HONEST));
         assert!(push(&mut lane, HONEST, 0));
-        let now = Mono::from_micros(0);
-        let first = lane.pop(now).unwrap().connection;
-        let second = lane.pop(lane.next_at().unwrap()).unwrap().connection;
-        assert!([first, second].contains(&HONEST));
+        assert_eq!(lane.pop(Mono::from_micros(0)).unwrap().connection, HONEST);
+    }
+
+    #[test]
+    fn sec_05_whoever_holds_the_admin_key_goes_first_again_and_again() {
+        let mut lane = lane(10, 1);
+        lane.admit(HONEST, Share::Admin(HONEST));
+        for n in 100..109 {
+            lane.admit(ConnectionId(n), home(ConnectionId(n)));
+            assert!(push(&mut lane, ConnectionId(n), 0));
+        }
+        let mut now = Mono::from_micros(0);
+        for n in 0..5 {
+            assert!(push(&mut lane, HONEST, n));
+            assert_eq!(lane.pop(now).unwrap().connection, HONEST);
+            now = lane.next_at().unwrap();
+        }
+        assert_ne!(lane.pop(now).unwrap().connection, HONEST);
     }
 
     #[test]
@@ -305,6 +335,19 @@ mod tests {
         assert!(!push(&mut lane, FLOODER, 3));
         assert!(lane.pop(Mono::from_micros(0)).is_some());
         assert!(push(&mut lane, FLOODER, 4) && push(&mut lane, FLOODER, 5));
+    }
+
+    #[test]
+    fn where_only_the_newest_counts_it_takes_the_place_of_the_one_before() {
+        let rate = Rate { per_second: 10, burst: 1 };
+        let limits = QueueLimits { backlog: Backlog::Newest, bytes: 1 << 20 };
+        let mut lane = LaneQueue::new(rate, rate, limits, Mono::from_micros(0));
+        lane.admit(HONEST, home(HONEST));
+        let commit = || Blob::pad(b"commit").unwrap();
+        assert_eq!(lane.push(HONEST, ClientRef(1), commit()), Ok(vec![]));
+        assert_eq!(lane.push(HONEST, ClientRef(2), commit()), Ok(vec![(HONEST, ClientRef(1))]));
+        assert_eq!(lane.pop(Mono::from_micros(0)).unwrap().client_ref, ClientRef(2));
+        assert!(lane.next_at().is_none());
     }
 
     #[test]

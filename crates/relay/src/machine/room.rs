@@ -10,7 +10,7 @@ use incamera_relay_proto::{
 use incamera_types::{Entropy, Mono};
 
 use super::knocks::Knock;
-use super::lane::{LaneQueue, QueueLimits, Share};
+use super::lane::{Backlog, LaneQueue, QueueLimits, Share};
 use super::meter::Meter;
 use super::tickets::IssuedTicket;
 use super::{ConnectionId, Origin, SfuRoom, random};
@@ -71,7 +71,7 @@ impl Room {
         card_counter: u64,
     ) -> Self {
         let unlimited = Rate { per_second: u32::MAX, burst: u32::MAX };
-        let queue = |appends| QueueLimits { appends, bytes: limits.queued_bytes_per_lane };
+        let queue = |backlog| QueueLimits { backlog, bytes: limits.queued_bytes_per_lane };
         let pin: String = random::<16>(entropy).iter().map(|byte| format!("{byte:02x}")).collect();
         Self {
             maker,
@@ -94,11 +94,11 @@ impl Room {
                 number: u64::from_be_bytes(random(entropy)) >> 11,
                 pin: TextSecret::new(pin),
             },
-            commits: LaneQueue::new(limits.room_commits, unlimited, queue(limits.queued_commits), now),
+            commits: LaneQueue::new(limits.room_commits, unlimited, queue(Backlog::Newest), now),
             application: LaneQueue::new(
                 limits.room_messages,
                 limits.room_bytes,
-                queue(limits.queued_messages),
+                queue(Backlog::UpTo(limits.queued_messages)),
                 now,
             ),
             present: BTreeMap::new(),

@@ -98,10 +98,24 @@ fn junk_commits_delay_an_honest_one_by_one_turn_at_most() {
     world.append(host, Lane::Commit, "remove");
     world.pass(Duration::from_millis(250));
     assert!(World::entries(&world.read(host)).contains(&"remove".to_owned()), "one turn later");
-    assert_eq!(
-        world.refusal(removed, Request::Append { lane: Lane::Commit, blob: blob("more") }),
-        RelayFaultCode::Busy,
-    );
+}
+
+#[test]
+fn newer_commit_of_a_connection_takes_the_place_of_the_one_that_waits() {
+    let limits = RelayLimits { room_commits: Rate { per_second: 1, burst: 1 }, ..RelayLimits::default() };
+    let mut world = World::with(limits, CreateRule::Anyone);
+    let (host, _) = world.host();
+    world.append(host, Lane::Commit, "takes the one turn there is");
+    world.read(host);
+    let replaced = world.append(host, Lane::Commit, "for an epoch that is over");
+    world.append(host, Lane::Commit, "for the next one");
+    let refused = |message: &ServerMessage| {
+        matches!(message, ServerMessage::Error(fault)
+            if fault.in_reply_to == Some(replaced) && fault.code == RelayFaultCode::Busy)
+    };
+    assert!(world.read(host).iter().any(refused));
+    world.pass(Duration::from_secs(2));
+    assert_eq!(World::entries(&world.read(host)), ["for the next one"]);
 }
 
 #[test]
@@ -109,8 +123,9 @@ fn commits_of_a_room_keep_to_their_rate_and_none_is_lost() {
     let limits = RelayLimits { room_commits: Rate { per_second: 10, burst: 2 }, ..RelayLimits::default() };
     let mut world = World::with(limits, CreateRule::Anyone);
     let (host, _) = world.host();
-    for n in 0..8 {
-        world.append(host, Lane::Commit, &n.to_string());
+    let members: Vec<_> = (0..8).map(|_| world.member()).collect();
+    for (n, member) in members.into_iter().enumerate() {
+        world.append(member, Lane::Commit, &n.to_string());
     }
     assert_eq!(World::entries(&world.read(host)).len(), 2);
     world.pass(Duration::from_millis(300));
