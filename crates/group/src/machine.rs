@@ -107,6 +107,7 @@ impl GroupMachine {
             GroupInput::Remove { member, turn } => self.plan_removal(at, member, turn)?,
             GroupInput::EditRules(edits) => self.plan_edits(edits)?,
             GroupInput::SetOnline(online) => self.plan.online = online,
+            GroupInput::SendAgain => self.send_commit_again(at, 0),
             GroupInput::Tick => {}
         }
         self.commit_if_due(at);
@@ -145,14 +146,12 @@ impl GroupMachine {
     }
 
     /// Whether the join is still unconfirmed.
-    #[must_use]
-    pub fn is_joining(&self) -> bool {
+    pub(crate) fn is_joining(&self) -> bool {
         self.standing == Standing::Joining
     }
 
     /// Whether this member was removed or must rejoin.
-    #[must_use]
-    pub fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         self.standing == Standing::Gone
     }
 
@@ -204,12 +203,6 @@ impl GroupMachine {
         self.roster.room_code(self.rules.rules().room)
     }
 
-    /// Position of the last log entry that was processed.
-    #[must_use]
-    pub const fn last_seq(&self) -> Option<u64> {
-        self.last_seq
-    }
-
     /// HPKE seals that this machine's commits have cost so far, for statistics.
     #[must_use]
     pub fn hpke_seals(&self) -> u64 {
@@ -217,10 +210,7 @@ impl GroupMachine {
     }
 
     /// MLS-Exporter (RFC 9420 §8.5) of the current epoch.
-    ///
-    /// # Errors
-    /// [`GroupError::Library`] for more than 65,535 bytes.
-    pub fn export(&self, label: &str, context: &[u8], len: usize) -> Result<Zeroizing<Vec<u8>>, GroupError> {
+    fn export(&self, label: &str, context: &[u8], len: usize) -> Result<Zeroizing<Vec<u8>>, GroupError> {
         self.group
             .export_secret(self.provider.crypto(), label, context, len)
             .map(Zeroizing::new)

@@ -89,6 +89,8 @@ pub enum GroupInput {
     EditRules(Vec<RuleEdit>),
     /// Which members are heard at present; the own one is always counted.
     SetOnline(BTreeSet<MemberId>),
+    /// What is on its way to the log may be lost: send the own commit again, byte for byte.
+    SendAgain,
     /// Time passed.
     Tick,
 }

@@ -33,7 +33,7 @@ pub(crate) const RULES_EXTENSION: u16 = 0xf1ca;
 /// GroupInfo extension with what a joiner cannot read from the tree.
 pub(crate) const ROSTER_EXTENSION: u16 = 0xf1cb;
 
-/// Commits a second in a room: 4 (wire.md §2: the epoch has six bits in the key id).
+/// Shortest time between two commits of one member, so that what comes up meanwhile shares one (wire.md §5).
 pub(crate) const COMMIT_GAP: Duration = Duration::from_millis(250);
 
 /// Each later committer waits this much longer than the one before (wire.md §5).

@@ -44,6 +44,7 @@ pub(crate) struct Plan {
     pub(crate) edits: Vec<RuleEdit>,
     pub(crate) online: BTreeSet<MemberId>,
     last_commit: Option<Mono>,
+    last_own_commit: Option<Mono>,
     last_update: Option<Mono>,
     next_update: Option<Mono>,
 }
@@ -88,6 +89,7 @@ impl Plan {
             edits: Vec::new(),
             online: BTreeSet::new(),
             last_commit: None,
+            last_own_commit: None,
             last_update: None,
             next_update: None,
         }
@@ -100,12 +102,11 @@ impl Plan {
         let removals = self.removals.values().map(|cause| cause.due(rank));
         // An edit is always this person's decision and waits for pacing only.
         let edits = (!self.edits.is_empty()).then_some(Mono::from_micros(0));
+        // Own commits are paced; those of others put off no change, or whoever commits all the time would never be
+        // removed (SEC-05).
         let changes = admissions.chain(removals).chain(edits).min();
-        let gap = self.last_commit.map_or(Mono::from_micros(0), |at| at.plus(COMMIT_GAP));
-        [changes.map(|due| due.max(gap)), self.update_due(roster, own).map(|due| due.max(gap))]
-            .into_iter()
-            .flatten()
-            .min()
+        let changes = changes.map(|due| due.max(gap_after(self.last_own_commit)));
+        [changes, self.update_due(roster, own)].into_iter().flatten().min()
     }
 
     /// What to commit at `now`.
@@ -138,19 +139,22 @@ impl Plan {
         self.next_update = Some(now.plus(UPDATE_GAP.saturating_mul(place)));
     }
 
-    /// Notes an accepted commit: whose, and whether it refreshed its author's leaf.
+    /// Notes an accepted commit: whose, and what it did to its author's leaf.
     pub(crate) fn note_commit(
         &mut self,
         now: Mono,
         roster: &Roster,
         own: &Member,
-        path_by: Option<MemberId>,
+        (author, leaf): (MemberId, AuthorLeaf),
     ) {
         self.last_commit = Some(now);
-        if path_by.is_some() {
+        if author == own.id {
+            self.last_own_commit = Some(now);
+        }
+        if leaf == AuthorLeaf::Renewed {
             self.last_update = Some(now);
         }
-        if path_by == Some(own.id) {
+        if (author, leaf) == (own.id, AuthorLeaf::Renewed) {
             let members = u32::try_from(roster.len()).unwrap_or(u32::MAX);
             let period = UPDATE_PERIOD.max(UPDATE_GAP.saturating_mul(members));
             self.next_update = Some(now.plus(period));
@@ -173,7 +177,10 @@ impl Plan {
         let allowed =
             roster.len() > 1 && (own.rights.contains(Rights::ADMIT) || !roster.authored_recently(own.id));
         let due = self.next_update.filter(|_| allowed)?;
-        Some(self.last_update.map_or(due, |at| due.max(at.plus(UPDATE_GAP))))
+        let after_others =
+            self.last_update.map_or(due, |at| at.plus(UPDATE_GAP)).max(gap_after(self.last_commit));
+        // Nobody is kept from new keys for ever by others that commit all the time (SEC-07).
+        Some(due.max(after_others).min(due.plus(UPDATE_PERIOD)))
     }
 
     /// How many online members that may admit come before this one.
@@ -185,6 +192,19 @@ impl Plan {
         });
         u32::try_from(before.count()).unwrap_or(u32::MAX)
     }
+}
+
+/// What a commit did to its author's leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AuthorLeaf {
+    /// It has new keys.
+    Renewed,
+    /// It is as it was.
+    Kept,
+}
+
+fn gap_after(last: Option<Mono>) -> Mono {
+    last.map_or(Mono::from_micros(0), |at| at.plus(COMMIT_GAP))
 }
 
 /// When an own commit that the log does not show is sent again: after three seconds, then ever more rarely.

@@ -38,6 +38,7 @@ pub struct Member {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roster {
     members: BTreeMap<LeafIndex, Member>,
+    leaves: BTreeMap<MemberId, LeafIndex>,
     recent_authors: VecDeque<MemberId>,
 }
 
@@ -72,7 +73,7 @@ impl Roster {
     /// The member with this id.
     #[must_use]
     pub fn by_id(&self, id: MemberId) -> Option<&Member> {
-        self.members.values().find(|member| member.id == id)
+        self.members.get(self.leaves.get(&id)?)
     }
 
     /// Whether a member has this leaf key.
@@ -92,6 +93,11 @@ impl Roster {
             })
             .collect();
         RoomCode::compute(room, &keys)
+    }
+
+    fn insert(&mut self, member: Member) {
+        self.leaves.insert(member.id, member.leaf);
+        self.members.insert(member.leaf, member);
     }
 
     /// Whether `author` authored one of the last eight commits.
@@ -122,7 +128,7 @@ impl Roster {
             let member = self.members.get(&leaf).filter(|_| !removed.contains(&leaf))?;
             (member.leaf_key.as_bytes()[..] == *key).then_some(member)
         };
-        let mut next = Self { members: BTreeMap::new(), recent_authors: self.recent_authors.clone() };
+        let mut next = Self { recent_authors: self.recent_authors.clone(), ..Self::default() };
         for mls in tree {
             let leaf = LeafIndex(mls.index.u32());
             let member = match stays(leaf, &mls.signature_key) {
@@ -133,7 +139,7 @@ impl Roster {
                 },
                 None => Member::read(&mls, epoch, rules)?,
             };
-            next.members.insert(leaf, member);
+            next.insert(member);
         }
         if let Some(author) = author {
             next.recent_authors.push_back(author);

@@ -244,14 +244,12 @@ impl Rules {
     }
 
     /// The role of the member with this leaf key.
-    #[must_use]
-    pub fn role_of(&self, leaf_key: &VerifyingKey) -> Role {
+    pub(crate) fn role_of(&self, leaf_key: &VerifyingKey) -> Role {
         self.grants.get(&LeafKeyHash::of(leaf_key)).map_or(Role::Participant, |grant| grant.role)
     }
 
     /// The rights of the member with this leaf key. Unknown means the least (SEC-10).
-    #[must_use]
-    pub fn rights_of(&self, leaf_key: &VerifyingKey) -> Rights {
+    pub(crate) fn rights_of(&self, leaf_key: &VerifyingKey) -> Rights {
         match self.grants.get(&LeafKeyHash::of(leaf_key)) {
             None => self.participant_rights,
             Some(MemberGrant { role: Role::Participant, rights }) => *rights,
@@ -276,7 +274,7 @@ impl Rules {
     ///
     /// # Errors
     /// [`RulesError::Range`], or [`RulesError::Chain`] when no such delegation is among them.
-    pub fn sign_as_delegate(
+    pub(crate) fn sign_as_delegate(
         &self,
         key: &SigningKey,
         room_key: VerifyingKey,
@@ -329,14 +327,12 @@ impl VerifiedRules {
     }
 
     /// The fingerprint of the room key, as in the link.
-    #[must_use]
-    pub fn room_key_fingerprint(&self) -> Fingerprint {
+    pub(crate) fn room_key_fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.room_key)
     }
 
     /// The delegations that travel with them.
-    #[must_use]
-    pub fn delegations(&self) -> &[Delegation] {
+    pub(crate) fn delegations(&self) -> &[Delegation] {
         &self.delegations
     }
 
@@ -353,8 +349,7 @@ impl VerifiedRules {
     }
 
     /// What `key` may do by the room key's delegations.
-    #[must_use]
-    pub fn powers_of(&self, key: &VerifyingKey) -> Powers {
+    pub(crate) fn powers_of(&self, key: &VerifyingKey) -> Powers {
         delegation::powers_of(key, &self.delegations)
     }
 }

@@ -13,6 +13,7 @@ use crate::error::{GroupError, Refusal};
 use crate::facts::CommitFacts;
 use crate::keys::EpochChange;
 use crate::message::{EpochStarted, GroupOutput};
+use crate::plan::AuthorLeaf;
 use crate::roster::Roster;
 use crate::rules::Lock;
 
@@ -22,7 +23,7 @@ struct NextEpoch {
     authenticator: [u8; 32],
     base_key: Zeroizing<Vec<u8>>,
     tag_key: Zeroizing<Vec<u8>>,
-    has_path: bool,
+    author_leaf: AuthorLeaf,
 }
 
 impl GroupMachine {
@@ -102,7 +103,7 @@ impl GroupMachine {
             authenticator: fixed(authenticator.as_slice()),
             base_key: export(BASE_KEY_LABEL, self.rules.rules().suite.key_len())?,
             tag_key: export(TAG_LABEL, 32)?,
-            has_path: staged.update_path_leaf_node().is_some(),
+            author_leaf: staged.update_path_leaf_node().map_or(AuthorLeaf::Kept, |_| AuthorLeaf::Renewed),
         })
     }
 
@@ -124,7 +125,7 @@ impl GroupMachine {
             .map_err(|_| GroupError::Crypto)?;
         self.tag_key = next.tag_key;
         let own = self.own().ok_or(GroupError::NotMember)?.clone();
-        self.plan.note_commit(now, &self.roster, &own, next.has_path.then_some(verdict.committer));
+        self.plan.note_commit(now, &self.roster, &own, (verdict.committer, next.author_leaf));
         self.plan.settle(&self.roster);
         self.drop_locked_out();
         if self.standing == Standing::Active {

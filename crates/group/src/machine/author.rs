@@ -47,12 +47,9 @@ impl GroupMachine {
         if self.is_joining() || self.is_gone() {
             return;
         }
-        if let Some(own) = &mut self.own_commit {
+        if let Some(own) = &self.own_commit {
             if own.sent_at.plus(resend_delay(own.attempts)) <= now {
-                own.sent_at = now;
-                own.attempts = own.attempts.saturating_add(1);
-                let blob = Arc::clone(&own.blob);
-                self.outputs.push_back(GroupOutput::AppendCommit { blob });
+                self.send_commit_again(now, own.attempts.saturating_add(1));
             }
             return;
         }
@@ -61,6 +58,14 @@ impl GroupMachine {
                 return;
             }
         }
+    }
+
+    /// Sends the own commit that the log has not shown, after so many attempts of its own accord.
+    pub(super) fn send_commit_again(&mut self, now: Mono, attempts: u32) {
+        let Some(own) = &mut self.own_commit else { return };
+        (own.sent_at, own.attempts) = (now, attempts);
+        let blob = Arc::clone(&own.blob);
+        self.outputs.push_back(GroupOutput::AppendCommit { blob });
     }
 
     /// Commits the whole batch or, when it is refused, what comes first of it; the rest waits for the next

@@ -100,6 +100,13 @@ impl GroupMachine {
         made && is_spoilt
     }
 
+    /// Renews the own leaf at once, whatever its turn: valid as long as this member authored none of the last
+    /// commits. Whether a commit is on its way now.
+    pub fn renew_leaf(&mut self, now: Now) -> bool {
+        let can = self.own_commit.is_none() && self.standing == Standing::Active;
+        can && self.commit(now.mono, Proposals::default()).is_ok()
+    }
+
     /// Builds a commit past all own checks and gives its bytes; the machine forgets it.
     pub(super) fn forge_commit(
         &mut self,

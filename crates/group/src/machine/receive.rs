@@ -32,13 +32,15 @@ impl GroupMachine {
             Err(reason) => return self.skip(seq, reason, None),
         };
         let aad = admissible.aad;
-        self.provider.crypto().take_verified();
-        match self.group.process_message(&self.provider, admissible.message) {
-            Ok(processed) => self.take_message(now, seq, processed, &aad),
-            Err(error) if admissible.content == ContentType::Commit && fails_for_us_alone(&error) => {
-                self.left_behind(seq);
-            }
-            Err(error) => self.skip(seq, refusal_of(&error), None),
+        if admissible.content == ContentType::Commit {
+            self.provider.crypto().keep_verified();
+        }
+        let processed = self.group.process_message(&self.provider, admissible.message);
+        let signed = self.provider.crypto().take_verified();
+        match (processed, signed) {
+            (Ok(processed), _) => self.take_message(now, seq, processed, &aad),
+            (Err(error), Some(signed)) if fails_for_us_alone(&error) => self.left_behind(seq, &signed),
+            (Err(error), _) => self.skip(seq, refusal_of(&error), None),
         }
     }
 
@@ -129,9 +131,8 @@ impl GroupMachine {
 
     /// A commit whose signature verified but whose path does not open here: when its public part is valid, all
     /// others follow it and we are left behind; when it is not, nobody does, and it changes nothing.
-    fn left_behind(&mut self, seq: u64) {
-        let content = self.provider.crypto().take_verified().unwrap_or_default();
-        let facts = match CommitFacts::read_signed(&content, self.provider.crypto()) {
+    fn left_behind(&mut self, seq: u64, signed: &[u8]) {
+        let facts = match CommitFacts::read_signed(signed, self.provider.crypto()) {
             Ok(facts) => facts,
             Err(reason) => return self.skip(seq, reason, None),
         };

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use super::committer_tag;
 use super::hostile_tests::{forge, forge_tagged};
-use crate::plan::Cause;
+use crate::parameters::UPDATE_PERIOD;
+use crate::plan::{AuthorLeaf, Cause, Plan};
 use crate::testing::Room;
 use crate::{
     ApplicationOutcome, CommitTurn, EpochChange, GroupError, GroupInput, JoinRefusal, Lobby, Lock,
@@ -115,6 +116,26 @@ fn sec_05_removed_member_learns_it_and_can_read_nothing_sent_after() {
 }
 
 #[test]
+fn sec_05_nine_members_that_commit_in_turn_do_not_keep_a_removal_from_being_committed() {
+    let mut room = Room::of(11, 24);
+    room.pass(Duration::from_millis(250));
+    room.remove(0, room.peers[10].id());
+    for turn in 0..40 {
+        let (now, churner) = (room.now, 1 + turn % 9);
+        assert!(room.peers[churner].machine.renew_leaf(now));
+        room.drain(churner);
+        assert_eq!(room.peers[0].outbox.len(), 1, "made anew in each epoch that it did not win");
+        room.append(churner);
+        room.append(0);
+        room.deliver();
+        room.pass(Duration::from_millis(125));
+    }
+    room.settle();
+    assert!(room.peers[10].removed);
+    room.assert_agreement();
+}
+
+#[test]
 fn sec_05_a_removed_members_late_message_is_not_read() {
     let mut room = Room::of(3, 7);
     room.pass(Duration::from_millis(250));
@@ -191,6 +212,21 @@ fn leaf_updates_are_paced_heal_the_tree_and_leave_the_room_code_alone() {
 }
 
 #[test]
+fn sec_07_updates_of_others_put_off_an_own_one_by_a_period_at_the_most() {
+    let mut room = Room::of(3, 26);
+    let (others, start) = (room.peers[1].id(), room.now.mono);
+    let host = &mut room.peers[0].machine;
+    let (roster, own) = (host.roster.clone(), host.own().unwrap().clone());
+    let due = |plan: &Plan| plan.due(&roster, &own).unwrap();
+    let first = due(&host.plan);
+    for second in 0..1_000 {
+        let now = start.plus(Duration::from_secs(second));
+        host.plan.note_commit(now, &roster, &own, (others, AuthorLeaf::Renewed));
+    }
+    assert_eq!(due(&host.plan), first.plus(UPDATE_PERIOD));
+}
+
+#[test]
 fn the_lowest_online_leaf_that_may_commits_first_and_the_next_after_a_second() {
     let mut room = Room::of(3, 11);
     make_cohost(&mut room, 1);
@@ -222,6 +258,23 @@ fn a_commit_that_the_log_does_not_show_is_sent_again_byte_for_byte() {
     room.settle();
     assert_eq!(room.peers[1].machine.roster().len(), 3);
     assert_eq!(room.peers[1].skipped.last().unwrap().1, Refusal::OtherEpoch, "the copy changes nothing");
+}
+
+#[test]
+fn a_commit_that_may_be_lost_is_sent_again_when_asked_and_then_after_three_seconds() {
+    let mut room = Room::of(2, 25);
+    room.pass(Duration::from_millis(250));
+    let joiner = room.joiner();
+    room.admit(0, &joiner, None);
+    room.pass(Duration::from_secs(10));
+    let sent = room.peers[0].outbox.len();
+    room.input(0, GroupInput::SendAgain).unwrap();
+    assert_eq!(room.peers[0].outbox.len(), sent + 1);
+    room.pass(Duration::from_secs(3));
+    assert_eq!(room.peers[0].outbox.len(), sent + 2, "not later and later as before");
+    room.settle();
+    room.input(0, GroupInput::SendAgain).unwrap();
+    assert!(room.peers[0].outbox.is_empty(), "nothing is on its way");
 }
 
 #[test]
@@ -376,12 +429,12 @@ fn the_same_seed_gives_the_same_bytes() {
 fn entries_read_twice_and_junk_change_nothing() {
     let mut room = Room::of(2, 21);
     let epoch = room.peers[1].machine.epoch();
-    let last = room.peers[1].machine.last_seq();
+    let last = room.peers[1].machine.last_seq;
     room.log.push(b"junk".to_vec());
     room.log.push(vec![0; incamera_types::MAX_COMMIT_BYTES + 1]);
     room.settle();
     assert_eq!(room.peers[1].machine.epoch(), epoch);
-    assert_ne!(room.peers[1].machine.last_seq(), last);
+    assert_ne!(room.peers[1].machine.last_seq, last);
     let blob = room.log[0].clone();
     room.input(1, GroupInput::LogEntry { seq: 0, blob }).unwrap();
     let reasons: Vec<_> = room.peers[1].skipped.iter().map(|(_, reason)| *reason).collect();

@@ -31,14 +31,24 @@ impl Entropy for NoEntropy {
 /// the label.
 const FRAMED_CONTENT: &[u8] = b"\x18MLS 1.0 FramedContentTBS";
 
+/// What becomes of the next framed content whose signature verifies.
+#[derive(Default)]
+enum Verified {
+    /// Nothing: messages between members leave no copy behind (SEC-14).
+    #[default]
+    Dropped,
+    Wanted,
+    Kept(Zeroizing<Vec<u8>>),
+}
+
 /// ring and x25519-dalek as openmls wants to see them.
 pub(crate) struct RingCrypto {
     entropy: Arc<SharedEntropy>,
     /// Makes the ephemeral keys of seals, see [`RingCrypto::ephemeral_for`].
     ephemeral_key: hmac::Key,
     hpke_seals: AtomicU64,
-    /// The message whose signature verified last; openmls keeps it to itself.
-    verified: Mutex<Option<Vec<u8>>>,
+    /// The content of a commit while it is processed, once its signature verified: openmls keeps it to itself.
+    verified: Mutex<Verified>,
     #[cfg(any(test, feature = "danger-sabotage"))]
     pub(crate) spoil: super::spoil::Spoil,
 }
@@ -52,7 +62,7 @@ impl RingCrypto {
             entropy,
             ephemeral_key,
             hpke_seals: AtomicU64::new(0),
-            verified: Mutex::new(None),
+            verified: Mutex::default(),
             #[cfg(any(test, feature = "danger-sabotage"))]
             spoil: super::spoil::Spoil::default(),
         }
@@ -69,15 +79,23 @@ impl RingCrypto {
         self.hpke_seals.load(Ordering::Relaxed)
     }
 
-    /// Takes the framed content (RFC 9420 §6.1) whose signature verified last, as it was signed.
-    pub(crate) fn take_verified(&self) -> Option<Vec<u8>> {
-        self.verified.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Keeps the framed content (RFC 9420 §6.1) whose signature verifies next, as it was signed, until it is taken.
+    pub(crate) fn keep_verified(&self) {
+        *self.verified.lock().unwrap_or_else(PoisonError::into_inner) = Verified::Wanted;
+    }
+
+    /// Takes what was kept; nothing is kept any more.
+    pub(crate) fn take_verified(&self) -> Option<Zeroizing<Vec<u8>>> {
+        match core::mem::take(&mut *self.verified.lock().unwrap_or_else(PoisonError::into_inner)) {
+            Verified::Kept(content) => Some(content),
+            Verified::Dropped | Verified::Wanted => None,
+        }
     }
 
     fn note_verified(&self, data: &[u8]) {
-        if let Some(content) = data.strip_prefix(FRAMED_CONTENT) {
-            let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
-            *verified = Some(content.to_vec());
+        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Verified::Wanted, Some(content)) = (&*verified, data.strip_prefix(FRAMED_CONTENT)) {
+            *verified = Verified::Kept(Zeroizing::new(content.to_vec()));
         }
     }
 

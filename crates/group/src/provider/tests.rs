@@ -43,6 +43,23 @@ fn hash_hmac_and_hkdf_agree() {
 }
 
 #[test]
+fn sec_14_signed_content_is_kept_when_it_is_wanted_and_never_otherwise() {
+    let ours = ours();
+    let crypto = ours.crypto();
+    let (key, public) = crypto.signature_key_gen(SignatureScheme::ED25519).unwrap();
+    let signed = [&b"\x18MLS 1.0 FramedContentTBS"[..], b"content"].concat();
+    let signature = crypto.sign(SignatureScheme::ED25519, &signed, &key).unwrap();
+    let verify = || crypto.verify_signature(SignatureScheme::ED25519, &signed, &public, &signature).unwrap();
+    verify();
+    assert!(crypto.take_verified().is_none());
+    crypto.keep_verified();
+    verify();
+    assert_eq!(crypto.take_verified().unwrap().as_slice(), b"content");
+    verify();
+    assert!(crypto.take_verified().is_none());
+}
+
+#[test]
 fn aead_opens_what_the_other_sealed_and_nothing_altered() {
     let (ours, theirs) = (ours(), OpenMlsRustCrypto::default());
     let (ours, theirs) = (ours.crypto(), theirs.crypto());

@@ -87,18 +87,18 @@ impl JoinRoster {
         if self.added_in.contains_key(&own) || self.added_in.values().any(|added| *added >= epoch) {
             return Err(JoinRosterError::Mismatch);
         }
-        let mut members = BTreeMap::new();
+        let mut roster = Roster { recent_authors: self.recent_authors.into(), ..Roster::default() };
         for mls in tree {
             let leaf = LeafIndex(mls.index.u32());
             let added_in = self.added_in.remove(&leaf).unwrap_or(epoch);
             let member =
                 Member::read(&mls, added_in, rules).map_err(|UnreadableLeaf| JoinRosterError::Leaf)?;
-            members.insert(leaf, member);
+            roster.insert(member);
         }
         if !self.added_in.is_empty() {
             return Err(JoinRosterError::Mismatch);
         }
-        Ok(Roster { members, recent_authors: self.recent_authors.into() })
+        Ok(roster)
     }
 }
 
