@@ -234,7 +234,9 @@ impl TakingPart {
             Some(StopReason::Left | StopReason::Ended) | None => Exit::Done,
             Some(StopReason::Removed) => Exit::Removed,
             Some(StopReason::LinkRefused | StopReason::NoSuchRoom) => Exit::BadLink,
-            Some(StopReason::RoomLost | StopReason::KeysLost) => Exit::MeetingLost,
+            Some(StopReason::RoomLost | StopReason::KeysLost | StopReason::EndUnconfirmed) => {
+                Exit::MeetingLost
+            }
             Some(_) => Exit::NotAdmitted,
         };
         if by_reason != Exit::Done {

@@ -96,6 +96,9 @@ alarm_codes! {
     ForkLog = "meeting.fork.log",
         "The meeting server shows different logs to different members.",
         "Do not trust this meeting server; compare the room code and meet elsewhere.";
+    ForkUncompared = "meeting.fork.uncompared",
+        "For ten seconds this client could not compare its log of the meeting with that of a member.",
+        "The meeting server may hide that it shows different logs; compare the room code.";
     ForkState = "meeting.fork.state",
         "A member has another list of people or other rules than this client in the same epoch.",
         "Compare the room code aloud.";
@@ -146,6 +149,7 @@ impl AlarmCode {
         matches!(
             self,
             Self::ForkLog
+                | Self::ForkUncompared
                 | Self::ForkState
                 | Self::ForkAuthenticator
                 | Self::PartitionSuspected

@@ -39,6 +39,8 @@ pub enum StopReason {
     Left,
     /// A host ended the meeting for everybody.
     Ended,
+    /// We ended the meeting for everybody, and the relay did not confirm it: others may be in it still.
+    EndUnconfirmed,
     /// A host removed this participant.
     Removed,
     /// The hosts did not admit this participant.

@@ -32,6 +32,7 @@ mod chat;
 mod codes;
 mod confirmation;
 mod door;
+mod early;
 mod entropy;
 mod epoch_keys;
 mod error;

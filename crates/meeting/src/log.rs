@@ -12,8 +12,9 @@ use incamera_relay_proto::{Blob, Incarnation, Lane, Seq};
 
 const LABEL: &[u8] = b"Incamera 1.0 log chain";
 
-/// Heads remembered, to compare with members that are ahead or behind: 20 heartbeats a second for 50 s.
-const MAX_HEADS: usize = 1_024;
+/// Heads remembered, to compare with members that are ahead or behind: ten seconds of all that a relay lets a room
+/// append (wire.md, "Order of the log").
+const MAX_HEADS: usize = 4_096;
 
 /// Own entries that the relay has given a place and not shown yet; more than requests can be under way.
 const MAX_PROMISES: usize = 256;
@@ -39,8 +40,10 @@ pub(crate) enum Place {
 /// How another member's head compares with ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Comparison {
-    /// The same log, or no way to tell.
+    /// The same log.
     Consistent,
+    /// We never had that head, or do not remember it.
+    Unknown,
     /// Another log: the relay forked the room.
     Forked,
 }
@@ -168,7 +171,8 @@ impl LogView {
     pub(crate) fn compare(&self, theirs: LogHead) -> Comparison {
         match self.heads.iter().rev().map(|taken| taken.head).find(|head| head.seq == theirs.seq) {
             Some(ours) if ours.hash != theirs.hash => Comparison::Forked,
-            _ => Comparison::Consistent,
+            Some(_) => Comparison::Consistent,
+            None => Comparison::Unknown,
         }
     }
 }
@@ -221,7 +225,7 @@ mod tests {
         assert_eq!(ours.compare(theirs.head()), Comparison::Forked);
         let behind = log(&[(1, b"a")]);
         assert_eq!(ours.compare(behind.head()), Comparison::Consistent);
-        assert_eq!(behind.compare(ours.head()), Comparison::Consistent);
+        assert_eq!(behind.compare(ours.head()), Comparison::Unknown);
     }
 
     #[test]
@@ -270,6 +274,18 @@ mod tests {
         assert!(!log.check_incarnation(Incarnation(2)));
         log.restart(Incarnation(2), b"authenticator");
         assert_eq!((log.wanted(), log.lasting(Seq(1))), (Seq(1), 3));
+    }
+
+    #[test]
+    fn sec_09_head_that_is_forgotten_or_was_never_seen_proves_nothing() {
+        let mut ours = log(&[(1, b"a")]);
+        let theirs = log(&[(1, b"x")]);
+        for seq in 2..=MAX_HEADS as u64 + 1 {
+            ours.take(Seq(seq), Lane::Application, &blob(b"junk"));
+        }
+        assert_eq!(ours.compare(theirs.head()), Comparison::Unknown);
+        let joiner = LogView::continuing(None, 7, [1; 16]);
+        assert_eq!(joiner.compare(LogHead { seq: 6, hash: [2; 16] }), Comparison::Unknown);
     }
 
     #[test]

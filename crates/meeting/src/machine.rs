@@ -21,7 +21,7 @@ use std::sync::Arc;
 use incamera_group::{ApplicationId, GroupMachine};
 use incamera_identity::{DisplayName, SigningKey};
 use incamera_relay_proto::Request;
-use incamera_types::{Epoch, Invite, MemberId, Mono, Now};
+use incamera_types::{Epoch, Invite, LeafIndex, MemberId, Mono, Now};
 
 use crate::alarms::Alarms;
 use crate::card::CardWatch;
@@ -29,6 +29,7 @@ use crate::chat::Chat;
 use crate::codes::AlarmCode;
 use crate::confirmation::Confirmation;
 use crate::door::Door;
+use crate::early::EarlyMessages;
 use crate::entropy::SharedEntropy;
 use crate::error::CommandError;
 use crate::event::{Event, MediaStop, MeetingState, StopReason};
@@ -94,8 +95,13 @@ pub struct MeetingMachine {
     room_code: String,
     online: BTreeSet<MemberId>,
     leaving: BTreeSet<MemberId>,
+    early: EarlyMessages,
     // What is said inside.
     clock: HeartbeatClock,
+    /// The leaves that never slow down.
+    anchors: Vec<LeafIndex>,
+    /// Since when no head of a member could be compared with ours (SEC-09).
+    uncompared: BTreeMap<MemberId, Mono>,
     liveness: Liveness,
     confirmation: Confirmation,
     media: MediaFlow,
@@ -143,7 +149,7 @@ enum MediaFlow {
 struct Timers {
     /// The room is asked for again.
     reopen_at: Option<Mono>,
-    /// Since when the relay has said that there is no such room.
+    /// Since when the relay has said on this connection that there is no such room.
     room_missing_since: Option<Mono>,
     /// By when the relay must say something, where something is waited for.
     answer_by: Option<Mono>,
@@ -155,7 +161,9 @@ struct Timers {
     rejoin_at: Option<Mono>,
     /// What the relay refused is sent again.
     resend_at: Option<Mono>,
-    /// A meeting that was ended by us is over even if the relay does not say so.
+    /// The own commit that the relay refused is sent again.
+    recommit_at: Option<Mono>,
+    /// We are out of a meeting that we ended even if the relay does not say that it is over.
     end_by: Option<Mono>,
     /// We have left even if the log does not show our goodbye.
     leave_by: Option<Mono>,

@@ -22,7 +22,16 @@ pub(crate) struct Admin {
     orders: VecDeque<AdminAction>,
     under_way: Option<(ClientRef, AdminAction)>,
     rotation: Option<PendingRotation>,
+    standing: Standing,
     revoked: Vec<TicketIdentity>,
+}
+
+/// Whether the relay knows whose a connection is: it appends our commits first then (SEC-05).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Unknown,
+    /// The room was made, or an order carried out, on this connection.
+    Known,
 }
 
 /// A capability on its way to the members; the relay is told once all can have read it.
@@ -39,6 +48,7 @@ impl Admin {
             orders: VecDeque::new(),
             under_way: None,
             rotation: None,
+            standing: Standing::Unknown,
             revoked: Vec::new(),
         }
     }
@@ -52,6 +62,23 @@ impl Admin {
     pub(crate) fn opened(&mut self, counter: u64) {
         self.counter = counter;
         self.give_again();
+    }
+
+    /// The connection is gone, and what was under way with it.
+    pub(crate) fn link_lost(&mut self) {
+        self.standing = Standing::Unknown;
+        self.give_again();
+    }
+
+    /// The room was made on this connection, with the newest card.
+    pub(crate) fn made_room(&mut self) {
+        self.standing = Standing::Known;
+        self.orders.retain(|waiting| !matches!(waiting, AdminAction::PutCard(_)));
+    }
+
+    /// Whether the relay does not know this connection and no order is there to show it whose it is.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.standing == Standing::Unknown && self.orders.is_empty() && self.under_way.is_none()
     }
 
     /// The order under way was refused because another came first.
@@ -143,6 +170,7 @@ impl Admin {
     pub(crate) fn done(&mut self, in_reply_to: ClientRef, counter: u64) -> Option<AdminAction> {
         let (_, action) = self.under_way.take_if(|(client_ref, _)| *client_ref == in_reply_to)?;
         self.counter = self.counter.max(counter);
+        self.standing = Standing::Known;
         Some(action)
     }
 
@@ -244,6 +272,22 @@ mod tests {
         let AdminAction::Rotate(rotation) = next(&mut admin).unwrap().action else { panic!() };
         assert_eq!(rotation.revoked_tickets, [[2; 16], [1; 16]].map(TicketIdentity));
         assert!(next(&mut admin).is_none());
+    }
+
+    #[test]
+    fn relay_knows_the_holder_of_the_admin_key_by_an_order_on_each_connection() {
+        let mut admin = admin();
+        assert!(admin.is_unknown());
+        admin.made_room();
+        assert!(!admin.is_unknown());
+        admin.link_lost();
+        assert!(admin.is_unknown());
+        admin.order(AdminAction::PutCard(vec![1]));
+        assert!(!admin.is_unknown(), "that order will tell");
+        let order = next(&mut admin).unwrap();
+        admin.given(ClientRef(1), order.action);
+        admin.done(ClientRef(1), order.counter);
+        assert!(!admin.is_unknown());
     }
 
     #[test]

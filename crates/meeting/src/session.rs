@@ -108,6 +108,11 @@ impl Session {
         self.unanswered.remove(&in_reply_to).map(|asked| asked.purpose)
     }
 
+    /// Whether a request of this purpose is not answered yet.
+    pub(crate) fn waits_for(&self, purpose: Purpose) -> bool {
+        self.unanswered.values().any(|asked| asked.purpose == purpose)
+    }
+
     /// The digest of the entry that an answer gives a place to; `None` when nothing was appended under this
     /// number.
     pub(crate) fn appended(&mut self, in_reply_to: ClientRef) -> Option<[u8; 16]> {

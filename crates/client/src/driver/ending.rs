@@ -9,6 +9,12 @@ use crate::event::Problem;
 pub(super) fn problem(why: StopReason) -> Option<Problem> {
     let (code, blame, what, advice) = match why {
         StopReason::Left | StopReason::Ended => return None,
+        StopReason::EndUnconfirmed => (
+            "client.ended.end_unconfirmed",
+            Blame::Relay,
+            "the meeting server did not confirm that the meeting is over for everybody",
+            "Others may be in it for some time; without you nobody can be let in, and media stops by itself.",
+        ),
         StopReason::Removed => {
             ("client.ended.removed", Blame::Policy, "a host removed you from the meeting", "Ask a host.")
         }

@@ -1,5 +1,7 @@
 //! The members whose frames may come, each at a place that stays the same while it is a member.
 
+use std::collections::BTreeMap;
+
 use incamera_group::ContextSet;
 use incamera_types::{LeafIndex, MemberId};
 
@@ -48,29 +50,28 @@ impl Senders {
     /// Takes over who is a member now and what each may send.
     pub(crate) fn take_over(&mut self, members: &[KeyHolder]) -> Losses {
         let mut losses = Losses { gone: Vec::new(), rights_lost: false };
+        let mut holders: BTreeMap<MemberId, &KeyHolder> =
+            members.iter().map(|holder| (holder.member, holder)).collect();
+        let contexts = |holder: &KeyHolder| holder.contexts.iter().copied().collect::<ContextSet>();
         for slot in &mut self.places {
-            let stays =
-                |sender: &mut Box<Sender>| members.iter().any(|holder| holder.member == sender.member);
-            losses.gone.extend(slot.take_if(|sender| !stays(sender)).map(|sender| sender.leaf));
-        }
-        for holder in members {
-            let contexts = holder.contexts.iter().copied().collect::<ContextSet>();
-            if let Some(sender) = self.find_mut(holder.member) {
+            let Some(sender) = slot else { continue };
+            if let Some(holder) = holders.remove(&sender.member) {
+                let contexts = contexts(holder);
                 losses.rights_lost |= !contexts.covers(sender.contexts);
                 sender.contexts = contexts;
             } else {
-                self.add(Sender::new(holder.member, holder.leaf, contexts));
+                losses.gone.extend(slot.take().map(|sender| sender.leaf));
             }
         }
-        losses
-    }
-
-    fn add(&mut self, sender: Sender) {
-        let sender = Some(Box::new(sender));
-        match self.places.iter_mut().find(|slot| slot.is_none()) {
-            Some(free) => *free = sender,
-            None => self.places.push(sender),
+        let mut new = holders
+            .into_values()
+            .map(|holder| Some(Box::new(Sender::new(holder.member, holder.leaf, contexts(holder)))));
+        for free in self.places.iter_mut().filter(|slot| slot.is_none()) {
+            let Some(sender) = new.next() else { break };
+            *free = sender;
         }
+        self.places.extend(new);
+        losses
     }
 
     /// The place of each leaf's member.

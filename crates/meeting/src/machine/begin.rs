@@ -19,6 +19,7 @@ use crate::card::CardWatch;
 use crate::chat::Chat;
 use crate::confirmation::Confirmation;
 use crate::door::Door;
+use crate::early::EarlyMessages;
 use crate::entropy::SharedEntropy;
 use crate::error::MeetingError;
 use crate::event::MeetingState;
@@ -235,6 +236,9 @@ impl MeetingMachine {
             room_code: String::new(),
             online: BTreeSet::new(),
             leaving: BTreeSet::new(),
+            early: EarlyMessages::default(),
+            uncompared: BTreeMap::new(),
+            anchors: Vec::new(),
             clock: HeartbeatClock::default(),
             liveness: Liveness::default(),
             confirmation: Confirmation::new(now.mono),

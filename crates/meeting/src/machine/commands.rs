@@ -14,7 +14,7 @@ use crate::reply::Denial;
 use crate::roster::RoleView;
 use crate::wire::MeetingMessage;
 
-/// Time after which a meeting that we ended is over even if the relay does not confirm it.
+/// Time after which we are out of a meeting that we ended even if the relay does not confirm it.
 const END_WITHIN: Duration = Duration::from_secs(3);
 
 /// Time after which we have left even if the log does not show our goodbye.
@@ -105,6 +105,7 @@ impl MeetingMachine {
             return Err(CommandError::NotAllowed);
         }
         if self.timers.end_by.is_none() {
+            self.stop_media(MediaStop::Stopped);
             self.timers.end_by = Some(now.mono.plus(END_WITHIN));
             if self.session.is_open() {
                 self.announce_end();

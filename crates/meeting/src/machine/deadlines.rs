@@ -47,6 +47,7 @@ impl MeetingMachine {
             self.answer_due(),
             self.timers.rejoin_at,
             self.timers.resend_at,
+            self.timers.recommit_at,
             self.timers.end_by,
             self.timers.leave_by,
             self.timers.key_frames_at,
@@ -88,12 +89,15 @@ impl MeetingMachine {
         if is_due(&mut self.timers.resend_at) {
             self.send_again();
         }
+        if is_due(&mut self.timers.recommit_at) {
+            self.send_commit_again(now);
+        }
         if is_due(&mut self.timers.key_frames_at) {
             self.timers.key_frames_asked = Some(now.mono);
             self.outputs.push_back(Output::ForceKeyFrames);
         }
         if is_due(&mut self.timers.end_by) {
-            self.stop(StopReason::Ended);
+            self.stop(StopReason::EndUnconfirmed);
         }
         if is_due(&mut self.timers.leave_by) {
             self.stop(StopReason::Left);

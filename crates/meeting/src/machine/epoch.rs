@@ -116,6 +116,7 @@ impl MeetingMachine {
             let silent =
                 self.liveness.standing(gone.member).is_some_and(|standing| standing >= Standing::Held);
             self.liveness.remove(gone.member);
+            self.uncompared.remove(&gone.member);
             self.repair.settled(gone.member);
             let (member, name) = (gone.member, gone.name.clone());
             if self.leaving.remove(&member) {

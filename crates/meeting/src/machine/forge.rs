@@ -23,6 +23,13 @@ impl MeetingMachine {
         made
     }
 
+    /// Renews the own leaf at once, whatever its turn; whether a commit is on its way.
+    pub fn renew_leaf(&mut self, now: Now) -> bool {
+        let renewed = self.group.as_mut().is_some_and(|group| group.renew_leaf(now));
+        self.advance(now);
+        renewed
+    }
+
     /// The reply to a knock, as somebody who has the lobby key but may not admit could make it: it leads into a
     /// group that is not the room's.
     pub fn forge_admission(&mut self, knock: KnockNumber, rules: PhantomRules) -> Option<Blob> {

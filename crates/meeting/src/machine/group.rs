@@ -11,7 +11,7 @@ use crate::codes::AlarmCode;
 use crate::error::CommandError;
 use crate::event::StopReason;
 use crate::liveness::CONFIRMED_FOR;
-use crate::session::Purpose;
+use crate::session::{Phase, Purpose};
 
 impl MeetingMachine {
     /// Hands an input to the group and takes what it answers.
@@ -43,7 +43,10 @@ impl MeetingMachine {
                 self.alarm(now, AlarmCode::RemovalFailed, Some(member));
             }
             GroupOutput::RulesFailed { .. } => self.alarm(now, AlarmCode::RulesFailed, None),
-            GroupOutput::EpochStarted(started) => self.enter_epoch(now, *started),
+            GroupOutput::EpochStarted(started) => {
+                self.enter_epoch(now, *started);
+                self.take_early(now);
+            }
             GroupOutput::ApplicationReceived { seq, sender, leaf, bytes } => {
                 self.message_came(now, seq, (sender, leaf), bytes.reveal());
             }
@@ -58,7 +61,8 @@ impl MeetingMachine {
         }
     }
 
-    /// The newest own commit; the log gets it when it can take it. The group sends it again until then.
+    /// The newest own commit; the log gets it when it can take it and we have read it: before that the commit may
+    /// be for an epoch that is over. The group sends it again until then.
     fn append_commit(&mut self, blob: &Arc<[u8]>) {
         if let Ok(blob) = Blob::pad(blob) {
             self.commit = Some(Request::Append { lane: Lane::Commit, blob });
@@ -66,11 +70,16 @@ impl MeetingMachine {
     }
 
     pub(super) fn send_commit(&mut self) {
-        if self.session.is_open()
+        if self.session.phase() == Phase::Live
             && let Some(commit) = self.commit.take()
         {
             self.ask(Purpose::Commit, commit);
         }
+    }
+
+    /// What the log does not show by now did not get there.
+    pub(super) fn send_commit_again(&mut self, now: Now) {
+        self.tell_group(now, GroupInput::SendAgain).ok();
     }
 
     /// Seals a message to the members and appends it.

@@ -12,7 +12,7 @@ use super::{MeetingMachine, Sent};
 use crate::codes::AlarmCode;
 use crate::event::{Event, MeetingState};
 use crate::heartbeat::{Admits, Heartbeat, Rank, anchors, interval};
-use crate::liveness::{Change, Freshness, Hearing, Sign, Standing};
+use crate::liveness::{CONFIRMED_FOR, Change, Freshness, Hearing, Sign, Standing};
 use crate::log::{Comparison, LogHead, shorten};
 use crate::output::Output;
 use crate::roster::{MemberView, Presence, Who};
@@ -20,6 +20,9 @@ use crate::wire::MeetingMessage;
 
 /// Members that fall silent together before a split is suspected.
 const SPLIT_SIZE: usize = 2;
+
+/// Time after which heartbeats whose heads could not be compared are shown: two intervals between heartbeats.
+const COMPARED_WITHIN: Duration = CONFIRMED_FOR;
 
 /// How wrong clocks may be before it is shown.
 const CLOCK_WRONG_MS: u64 = 60_000;
@@ -57,20 +60,15 @@ impl MeetingMachine {
     }
 
     fn rank_of(&self, leaf: LeafIndex) -> Rank {
-        let members = self.roster.iter().map(|view| (view.leaf, admits(view)));
-        if anchors(members).contains(&leaf) { Rank::Anchor } else { Rank::Ordinary }
+        if self.anchors.contains(&leaf) { Rank::Anchor } else { Rank::Ordinary }
     }
 
     /// How often each member sends, now that the roster changed.
     pub(super) fn set_heartbeat_pace(&mut self) {
         let members = self.roster.len();
-        let paces: Vec<_> = self
-            .roster
-            .others()
-            .map(|view| (view.member, interval(members, self.rank_of(view.leaf))))
-            .collect();
-        for (member, every) in paces {
-            self.liveness.expect_every(member, every);
+        self.anchors = anchors(self.roster.iter().map(|view| (view.leaf, admits(view))));
+        for view in self.roster.others() {
+            self.liveness.expect_every(view.member, interval(members, self.rank_of(view.leaf)));
         }
     }
 
@@ -161,8 +159,22 @@ impl MeetingMachine {
             self.alarm(now, AlarmCode::ForkAuthenticator, Some(sender));
         } else if beat.state != self.state_hash {
             self.alarm(now, AlarmCode::ForkState, Some(sender));
-        } else if self.log.compare(theirs) == Comparison::Forked {
-            self.alarm(now, AlarmCode::ForkLog, Some(sender));
+        } else {
+            match self.log.compare(theirs) {
+                Comparison::Forked => self.alarm(now, AlarmCode::ForkLog, Some(sender)),
+                Comparison::Unknown => self.not_compared(now, sender),
+                Comparison::Consistent => {
+                    self.uncompared.remove(&sender);
+                }
+            }
+        }
+    }
+
+    /// Heartbeats of a member come with heads that we do not have: a relay may have made us forget them.
+    fn not_compared(&mut self, now: Now, sender: MemberId) {
+        let since = *self.uncompared.entry(sender).or_insert(now.mono);
+        if now.mono.since(since) >= COMPARED_WITHIN {
+            self.alarm(now, AlarmCode::ForkUncompared, Some(sender));
         }
     }
 

@@ -160,6 +160,8 @@ impl MeetingMachine {
         self.group = None;
         self.commit = None;
         self.sent.clear();
+        self.early.clear();
+        self.uncompared.clear();
         self.timers.ahead_since = None;
         self.set_state(MeetingState::Knocking);
         if self.session.phase() != Phase::Away {

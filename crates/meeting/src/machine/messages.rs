@@ -2,11 +2,12 @@
 //! sender.
 
 use incamera_group::{CommitTurn, GroupInput};
-use incamera_types::{LeafIndex, MemberId, Now};
+use incamera_types::{LeafIndex, MemberId, Now, Pii};
 
 use super::{MeetingMachine, Sent};
 use crate::chat::ChatText;
 use crate::codes::AlarmCode;
+use crate::early::EarlyMessage;
 use crate::event::{Event, MeetingState, StopReason};
 use crate::input::{MediaReport, Unopened};
 use crate::repair::MISSING_AFTER;
@@ -33,19 +34,45 @@ impl MeetingMachine {
         match message {
             MeetingMessage::Heartbeat(beat) => self.heartbeat_came(now, (sender, leaf), &beat),
             MeetingMessage::Secrets(secrets) => self.secrets_came(now, sender, secrets),
-            MeetingMessage::Chat(chat) if is_in => self.chat_came(seq, sender, &chat),
+            MeetingMessage::Chat(chat) if is_in => {
+                self.chat_came(seq, sender, self.roster.name(sender), &chat);
+            }
             MeetingMessage::Streams(announcement) if is_in => self.streams_came(sender, &announcement),
             // The others repeat it as soon as we are added, which is before we are confirmed.
             MeetingMessage::Streams(announcement) => self.streams.hear_early(sender, announcement),
             MeetingMessage::KeyMissing(missing) if is_in => self.repair_asked(now, sender, missing),
+            // Nothing was ever sealed under our keys.
+            MeetingMessage::KeyMissing(_) => {}
             MeetingMessage::Leaving if is_in => self.member_leaves(now, sender),
             MeetingMessage::Ended if is_in => self.end_announced(now, sender),
-            _ => {}
+            message => self.keep_early(seq, sender, message),
         }
     }
 
-    fn chat_came(&mut self, seq: u64, sender: MemberId, chat: &ChatText) {
-        let name = self.roster.name(sender);
+    fn keep_early(&mut self, seq: u64, sender: MemberId, message: MeetingMessage) {
+        let member = self.group.as_ref().and_then(|group| group.roster().by_id(sender));
+        let Some(name) = member.map(|member| Pii::new(member.credential.name().reveal().to_owned())) else {
+            return;
+        };
+        self.early.keep(EarlyMessage { seq, sender, name, message });
+    }
+
+    /// What was said while we were not confirmed counts now.
+    pub(super) fn take_early(&mut self, now: Now) {
+        while self.state == MeetingState::InMeeting
+            && let Some(EarlyMessage { seq, sender, name, message }) = self.early.take()
+        {
+            let is_member = self.roster.get(sender).is_some();
+            match message {
+                MeetingMessage::Chat(chat) => self.chat_came(seq, sender, name, &chat),
+                MeetingMessage::Leaving if is_member => self.member_leaves(now, sender),
+                MeetingMessage::Ended if is_member => self.end_announced(now, sender),
+                _ => {}
+            }
+        }
+    }
+
+    fn chat_came(&mut self, seq: u64, sender: MemberId, name: Pii<String>, chat: &ChatText) {
         if let Some(line) = self.chat.receive(seq, sender, name, chat) {
             self.emit(Event::ChatReceived { line });
         }
@@ -54,7 +81,7 @@ impl MeetingMachine {
     /// Our own line has its place in the log.
     pub(super) fn own_chat_placed(&mut self, seq: u64, id: [u8; 8]) {
         let (Some(own), Some(text)) = (self.own_member(), self.chat.pending_text(id)) else { return };
-        self.chat_came(seq, own, &text);
+        self.chat_came(seq, own, self.roster.name(own), &text);
     }
 
     fn streams_came(&mut self, sender: MemberId, announcement: &Announcement) {

@@ -19,6 +19,7 @@ use crate::link_keys::knock_capability;
 use crate::log::{Comparison, Place};
 use crate::membership::Membership;
 use crate::output::Output;
+use crate::rotation::Admin;
 use crate::session::{Phase, Purpose};
 
 /// Pause before asking again for a room that the relay does not know (its host has to make it again).
@@ -62,8 +63,9 @@ impl MeetingMachine {
         self.tickets.link_lost(now.mono);
         self.timers.reopen_at = None;
         self.timers.reconnect_at = None;
+        self.timers.room_missing_since = None;
         if let Some(admin) = &mut self.admin {
-            admin.give_again();
+            admin.link_lost();
         }
         if let Some(door) = &mut self.door {
             door.link_lost();
@@ -188,6 +190,9 @@ impl MeetingMachine {
         if let Some(founder) = &mut self.founder {
             founder.set_created(Created::Yes);
         }
+        if let (Some(Purpose::Create), Some(admin)) = (purpose, &mut self.admin) {
+            admin.made_room();
+        }
         if let Some(membership) = &mut self.membership {
             membership.taken();
         }
@@ -195,6 +200,7 @@ impl MeetingMachine {
             self.alarm(now, AlarmCode::RelayRestarted, None);
             let authenticator = self.group.as_ref().map(|group| group.authenticator()).unwrap_or_default();
             self.log.restart(opened.incarnation, &authenticator);
+            self.uncompared.clear();
             // We asked for a position of the old life; this one has to be read from its beginning.
             return self.open_room(now);
         }
@@ -216,6 +222,10 @@ impl MeetingMachine {
                 self.session.set_phase(Phase::Live);
                 self.clock.send_now(now.mono);
                 self.send_again();
+                self.send_commit_again(now);
+                if self.admin.as_ref().is_some_and(Admin::is_unknown) {
+                    self.renew_card(now);
+                }
             }
             // We make the capabilities ourselves: the relay is wrong and asked again.
             Phase::ReadOnly if self.answers_knocks() => {
@@ -256,6 +266,9 @@ impl MeetingMachine {
         self.secrets_sent_in = None;
         if self.timers.leave_by.is_some() {
             self.say_goodbye();
+        }
+        if self.timers.end_by.is_some() {
+            self.announce_end();
         }
     }
 
@@ -388,8 +401,11 @@ impl MeetingMachine {
             }
             Some(Purpose::Order) => self.order_refused(now, in_reply_to, fault),
             Some(Purpose::Message) => self.timers.resend_at = Some(now.mono.plus(pause_of(fault))),
-            // The group sends its commit again by itself; the next heartbeat is as good as this one.
-            Some(Purpose::Commit | Purpose::Heartbeat) => {}
+            // A newer commit took the place of one that waits for an answer.
+            Some(Purpose::Commit) if self.session.waits_for(Purpose::Commit) => {}
+            Some(Purpose::Commit) => self.timers.recommit_at = Some(now.mono.plus(pause_of(fault))),
+            // The next heartbeat is as good as this one.
+            Some(Purpose::Heartbeat) => {}
             Some(Purpose::Reply) => self.alarm(now, AlarmCode::RelayRefused, None),
             None => self.alarm(now, AlarmCode::RelayMalformed, None),
         }

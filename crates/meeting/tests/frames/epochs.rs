@@ -186,6 +186,30 @@ fn earlier_epoch_and_broken_keys_are_refused() {
 }
 
 #[test]
+fn media_flows_though_the_group_changes_as_fast_as_a_relay_lets_it() {
+    let mut room = Room::of(2);
+    let (mut sealer, mut receiver) = (room.sealer(1), room.receiver(0));
+    let mut frames = Vec::new();
+    let mut now = START;
+    for step in 1..=1_000 {
+        now = START.plus(millis(25 * step));
+        if step % 5 == 0 {
+            room = room.next();
+            let switch_at = now.mono.plus(millis(200));
+            sealer.install(&room.keys(1, switch_at)).unwrap();
+            receiver.install(now, room.keys(0, switch_at)).unwrap();
+        }
+        receiver.handle_timeout(now);
+        frames.push(send(&mut sealer, now, MIC));
+        assert!(opens(&mut receiver, now, MIC, frames.last().unwrap()), "{step}");
+    }
+    // 64 epochs before, the key ids were the same and the keys were not.
+    let before = &frames[frames.len() - 1 - 64 * 5];
+    assert!(!opens(&mut receiver, now, MIC, before));
+    assert!(opens(&mut receiver, now, MIC, &send(&mut sealer, now, MIC)));
+}
+
+#[test]
 fn epoch_64_later_has_the_same_bits_and_other_keys() {
     let mut room = Room::of(2);
     let mut receiver = room.receiver(0);

@@ -1,7 +1,10 @@
 //! Chat and stream announcements.
 
-use incamera_meeting::{Command, CommandError, Event, MAX_CHAT_BYTES, MeetingState, StreamView};
-use incamera_relay_proto::ServerMessage;
+use core::cell::RefCell;
+use std::rc::Rc;
+
+use incamera_meeting::{Command, CommandError, Event, Input, MAX_CHAT_BYTES, MeetingState, StreamView};
+use incamera_relay_proto::{Lane, ServerMessage};
 use incamera_types::{Context, Pii};
 
 use crate::world::{HOST, World, seconds};
@@ -149,4 +152,46 @@ fn announcement_that_comes_before_a_joiner_is_confirmed_counts_when_it_is() {
     let told = |event: &Event| matches!(event, Event::StreamsChanged { member, .. } if *member == ada);
     assert_eq!(world.count(ben, told), 1);
     assert_eq!(world.clients[ben].machine.streams_of(ada).unwrap().streams, streams);
+}
+
+#[test]
+fn what_is_said_before_a_joiner_is_confirmed_is_shown_to_it_then_and_in_order() {
+    let mut world = World::with(&["Ada", "Cleo"]);
+    world.run(seconds(5));
+    // The host hears of its own commit after the others, who speak in the new epoch already.
+    let held: Rc<RefCell<Vec<ServerMessage>>> = Rc::default();
+    let queue = Rc::clone(&held);
+    world.tamper = Box::new(move |client, message| {
+        let mut queue = queue.borrow_mut();
+        let begins = matches!(message, ServerMessage::Entry { lane: Lane::Commit, .. });
+        if client != HOST || (queue.is_empty() && !begins) {
+            return vec![message];
+        }
+        queue.push(message);
+        Vec::new()
+    });
+    let ben = world.knock("Ben");
+    say(&mut world, 1, "first");
+    say(&mut world, 2, "second");
+    let cleo = world.member(2);
+    world.command(2, Command::Leave).unwrap();
+    world.tamper = Box::new(|_, message| vec![message]);
+    for message in held.take() {
+        world.feed(HOST, Input::Relay(message)).unwrap();
+    }
+    world.run(seconds(3));
+    assert_eq!(world.state(ben), MeetingState::InMeeting);
+    assert_eq!(lines(&world, ben), ["first", "second"]);
+    let written_by: Vec<_> =
+        world.clients[ben].machine.chat().map(|line| line.name.reveal().clone()).collect();
+    assert_eq!(written_by, ["Ada", "Cleo"]);
+    let at = |fits: fn(&Event) -> bool| world.clients[ben].events.iter().position(|(_, event)| fits(event));
+    let confirmed = at(|event| matches!(event, Event::StateChanged { state: MeetingState::InMeeting }));
+    let shown = at(|event| matches!(event, Event::ChatReceived { .. }));
+    assert!(confirmed.is_some() && confirmed < shown, "SEC-19: nothing before the room is confirmed");
+    assert_eq!(
+        world.count(ben, |event| matches!(event, Event::Left { member, .. } if *member == cleo)),
+        1,
+        "told apart from somebody who was removed"
+    );
 }

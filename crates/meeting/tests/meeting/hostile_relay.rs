@@ -73,6 +73,23 @@ fn forked_log_is_shown_though_commits_follow_at_once() {
     }
 }
 
+/// SEC-09: heads that could be compared are forgotten behind entries that nobody can read.
+#[test]
+fn fork_that_is_buried_under_junk_is_shown_within_twenty_seconds() {
+    let mut world = World::with(&["Ada"]);
+    world.run(seconds(20));
+    world.relay.junk = 5_000;
+    let mut forged = false;
+    world.tamper = tamper_entries(1, move |blob| {
+        let first = !core::mem::replace(&mut forged, true);
+        vec![if first { Blob::pad(b"something else").unwrap() } else { blob }]
+    });
+    world.run(seconds(20));
+    for client in [HOST, 1] {
+        assert!(world.alarmed(client, AlarmCode::ForkUncompared), "client {client}");
+    }
+}
+
 #[test]
 fn member_that_is_alone_sees_that_its_own_entry_was_replaced() {
     // SEC-09: the relay said where our entry is, and shows something else there.

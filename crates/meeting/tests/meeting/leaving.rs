@@ -7,6 +7,7 @@ use incamera_meeting::{
     StopReason, Unopened,
 };
 
+use crate::relay::{Appends, Orders};
 use crate::world::{HOST, World, seconds};
 
 fn removed(event: &Event, why: RemovalReason) -> bool {
@@ -260,4 +261,37 @@ fn namesake_that_is_added_with_a_removal_is_not_taken_for_who_was_removed() {
         assert!(world.first(client, |event| removed(event, RemovalReason::Host)).is_some());
         assert!(world.first(client, |event| removed(event, RemovalReason::Rejoined)).is_none());
     }
+}
+
+#[test]
+fn end_that_was_lost_with_the_connection_or_refused_is_said_again() {
+    for trouble in [Appends::Lost, Appends::Busy(200)] {
+        let mut world = World::with(&["Ada"]);
+        world.run(seconds(2));
+        world.relay.appends = trouble;
+        world.command(HOST, Command::End).unwrap();
+        world.run(Duration::from_millis(100));
+        world.relay.appends = Appends::Taken;
+        if trouble == Appends::Lost {
+            world.disconnect(HOST);
+            world.connect(HOST);
+        }
+        world.run(seconds(1));
+        assert_eq!(world.stopped(1), Some(StopReason::Ended));
+        assert_eq!(world.stopped(HOST), Some(StopReason::Ended));
+        assert!(world.relay.room.is_none());
+    }
+}
+
+#[test]
+fn founder_is_not_told_of_an_end_that_nobody_confirmed() {
+    let mut world = World::with(&["Ada"]);
+    world.run(seconds(2));
+    world.relay.appends = Appends::Lost;
+    world.relay.orders = Orders::Lost;
+    world.command(HOST, Command::End).unwrap();
+    assert!(!world.clients[HOST].media_flows, "nothing is sent any more, whatever the relay does");
+    world.run(seconds(15));
+    assert_eq!(world.stopped(1), None);
+    assert_eq!(world.stopped(HOST), Some(StopReason::EndUnconfirmed));
 }

@@ -1,9 +1,11 @@
 //! The relay gone, and back.
 
+use core::time::Duration;
+
 use incamera_meeting::{AlarmCode, Command, Event, MediaStop, MeetingState, StopReason};
 use incamera_relay_proto::ServerMessage;
 
-use crate::relay::Orders;
+use crate::relay::{Appends, Orders};
 use crate::world::{HOST, Tamper, World, seconds};
 
 #[test]
@@ -211,4 +213,52 @@ fn rotation_that_the_relay_refuses_is_shown_and_given_again() {
     world.run(seconds(3));
     assert_eq!(world.relay.revoked.len(), 1);
     world.assert_agreement(&[HOST, 2]);
+}
+
+/// SEC-05
+#[test]
+fn removal_that_was_lost_with_the_connection_is_sent_on_the_next_one_at_once() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(2));
+    let ada = world.member(1);
+    world.relay.appends = Appends::Lost;
+    world.command(HOST, Command::Remove { member: ada }).unwrap();
+    world.disconnect(HOST);
+    world.relay.appends = Appends::Taken;
+    world.connect(HOST);
+    world.run(Duration::from_millis(100));
+    assert_eq!(world.stopped(1), Some(StopReason::Removed));
+}
+
+/// SEC-05
+#[test]
+fn removal_that_a_busy_relay_refused_is_sent_again_when_the_relay_wants_it() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(2));
+    let ada = world.member(1);
+    world.relay.appends = Appends::Busy(200);
+    world.command(HOST, Command::Remove { member: ada }).unwrap();
+    world.relay.appends = Appends::Taken;
+    world.run(Duration::from_millis(100));
+    assert_eq!(world.stopped(1), None);
+    world.run(Duration::from_millis(200));
+    assert_eq!(world.stopped(1), Some(StopReason::Removed));
+}
+
+#[test]
+fn time_without_a_connection_does_not_count_against_a_room_that_was_missing_before() {
+    let mut world = World::with(&["Ada"]);
+    world.relay_down();
+    world.relay.forget();
+    world.connect(1);
+    world.run(seconds(2));
+    world.disconnect(1);
+    world.run(seconds(70));
+    world.connect(1);
+    world.run(seconds(1));
+    assert_eq!(world.stopped(1), None);
+    world.connect(HOST);
+    world.run(seconds(15));
+    world.assert_agreement(&[HOST, 1]);
+    assert!(world.clients[1].media_flows);
 }

@@ -19,10 +19,24 @@ pub(crate) enum Orders {
     Refused,
 }
 
+/// What becomes of appends.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Appends {
+    #[default]
+    Taken,
+    /// They never reach the relay.
+    Lost,
+    /// The relay is busy for so many milliseconds.
+    Busy(u64),
+}
+
 #[derive(Default)]
 pub(crate) struct Relay {
     pub(crate) room: Option<Room>,
     pub(crate) orders: Orders,
+    pub(crate) appends: Appends,
+    /// Entries that nobody can read, before each application message.
+    pub(crate) junk: usize,
     pub(crate) revoked: Vec<TicketIdentity>,
     /// Who took its knock back.
     pub(crate) withdrawn: Vec<usize>,
@@ -255,11 +269,23 @@ impl Relay {
     }
 
     fn append(&mut self, client: usize, to: ClientRef, lane: Lane, blob: Blob) {
+        match self.appends {
+            Appends::Taken => {}
+            Appends::Lost => return,
+            Appends::Busy(millis) => {
+                let busy = RelayFault::reply(to, RelayFaultCode::Busy).with_detail(millis);
+                return self.send(client, ServerMessage::Error(busy));
+            }
+        }
         let connection = &self.connections[&client];
         let (Some(room), Some(Access::Member), None) = (&mut self.room, connection.access, connection.until)
         else {
             return self.refuse(client, to, RelayFaultCode::NotAllowed);
         };
+        if lane == Lane::Application {
+            let junk = (0..self.junk).map(|_| (Lane::Application, Blob::pad(b"junk").expect("short")));
+            room.log.extend(junk);
+        }
         room.log.push((lane, blob));
         let seq = Seq(room.log.len() as u64);
         self.send(client, ServerMessage::Appended { in_reply_to: to, seq });
