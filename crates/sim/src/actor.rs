@@ -60,6 +60,8 @@ pub(crate) struct Actor {
     pub(crate) up_arrives: Mono,
     pub(crate) down_arrives: Mono,
     pub(crate) frames_sent: u64,
+    /// It renews its leaf in each epoch in which it may.
+    pub(crate) churns: bool,
     /// Somebody lost its key before, or it lost the group's: repairs of one participant are rarer and rarer.
     pub(crate) is_repaired: bool,
     /// Replies to its knock that the relay made up; it counts them among the real ones.
@@ -98,6 +100,7 @@ impl Actor {
             up_arrives: Mono::default(),
             down_arrives: Mono::default(),
             frames_sent: 0,
+            churns: false,
             is_repaired: false,
             forged_replies: 0,
             removed_at: None,

@@ -20,6 +20,8 @@ pub const MINIMUMS: &[(&str, u64)] = &[
     ("chat line received", 500),
     ("commit won", 300),
     ("commit race", 2),
+    ("churn", 2),
+    ("churning commit", 40),
     ("invalid commit", 50),
     ("meeting.commit.refused", 50),
     ("forged removal", 10),

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use incamera_meeting::frames::{DeliveredFrame, FRESH_FOR};
-use incamera_meeting::{AlarmCode, EpochKeys, Event, MeetingState, Presence, RemovalReason};
+use incamera_meeting::{AlarmCode, EpochKeys, Event, MeetingState, Presence, RemovalReason, StopReason};
 use incamera_relay_proto::{ClientMessage, Lane, Request, Seq, ServerMessage};
 use incamera_types::{Context, Epoch, MemberId, Mono};
 
@@ -19,6 +19,9 @@ const SHOWN_ONCE_IN: Duration = Duration::from_secs(30);
 
 /// A member that is gone is shown as lost within this time, whatever of it the relay still delivers.
 const LOST_WITHIN: Duration = Duration::from_secs(11);
+
+/// Where a host was told that it ended the meeting for everybody, it is over for everybody within this time.
+const ENDED_WITHIN: Duration = Duration::from_secs(5);
 
 /// A participant whose key was lost is heard again within this time: noticed in a second, then added again.
 const REPAIRED_WITHIN: Duration = Duration::from_secs(4);
@@ -77,6 +80,8 @@ enum Shown {
     Silence(MemberId),
     /// This participant can be heard again.
     Repair(usize),
+    /// The meeting is over.
+    End,
 }
 
 impl Invariants {
@@ -130,6 +135,15 @@ impl World {
         self.expect(loser, Shown::Repair(sender), REPAIRED_WITHIN);
     }
 
+    fn expect_end(&mut self) {
+        for actor in (0..self.actors.len()).filter(|actor| *actor != HOST) {
+            // Whom a relay hinders may learn it late, and fails closed until then.
+            if self.actors[actor].is_in() && self.actors[actor].trick.is_none() {
+                self.expect(actor, Shown::End, ENDED_WITHIN);
+            }
+        }
+    }
+
     fn expect(&mut self, actor: usize, what: Shown, within: Duration) {
         let (since, by) = (self.now.mono, self.now.mono.plus(within));
         self.invariants.expectations.push(Expectation { actor, since, by, what });
@@ -167,6 +181,8 @@ impl World {
                 Shown::Silence(_) => "that a member is gone (SEC-08)",
                 Shown::Repair(sender) if self.hears_if_it_can(actor, sender) => continue,
                 Shown::Repair(_) => "media of somebody whose key was lost",
+                Shown::End if !self.actors[actor].is_well_since(since.minus(ENDED_WITHIN)) => continue,
+                Shown::End => "that the host ended the meeting",
                 Shown::Fork(_) if !self.is_contradicted(actor, since) => continue,
                 Shown::Fork(_) => "a forked log (SEC-09)",
                 Shown::Gap(_) => "a gap in the log (SEC-08)",
@@ -344,7 +360,9 @@ impl World {
                 }
                 self.check_old_message(actor);
             }
-            Event::Alarm { code: AlarmCode::ForkLog, .. } if !self.invariants.is_forked => {
+            Event::Alarm { code: AlarmCode::ForkLog | AlarmCode::ForkUncompared, .. }
+                if !self.invariants.is_forked =>
+            {
                 self.broken(format_args!("participant {actor} was shown a fork that is none (SEC-09)"));
             }
             Event::Alarm { code, .. } => self.shown(actor, *code),
@@ -356,7 +374,12 @@ impl World {
             Event::LinkDegraded { .. } | Event::MediaStopped { .. } => {
                 self.invariants.forget(|expected| expected.actor == actor && expected.what == Shown::Stretch);
             }
-            Event::Stopped { .. } => self.invariants.forget_expectations_of(actor),
+            Event::Stopped { why } => {
+                self.invariants.forget_expectations_of(actor);
+                if (actor, *why) == (HOST, StopReason::Ended) {
+                    self.expect_end();
+                }
+            }
             _ => {}
         }
     }
@@ -369,7 +392,7 @@ impl World {
             let fits = match expected.what {
                 Shown::Fork(_) => code == AlarmCode::ForkLog,
                 Shown::Gap(_) => code == AlarmCode::LogGap,
-                Shown::Stretch | Shown::Silence(_) | Shown::Repair(_) => false,
+                Shown::Stretch | Shown::Silence(_) | Shown::Repair(_) | Shown::End => false,
             };
             fits && expected.actor == actor
         });

@@ -16,6 +16,7 @@ mod actor;
 mod attacks;
 mod campaign;
 mod chance;
+mod churn;
 mod convergence;
 mod counts;
 mod forging;

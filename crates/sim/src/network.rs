@@ -29,6 +29,8 @@ pub(crate) enum Happening {
     Race,
     /// A client sends media.
     Media { actor: usize },
+    /// A member with a modified client commits as soon as it can.
+    RenewLeaf { actor: usize },
     /// Somebody does something.
     Action,
 }

@@ -146,7 +146,7 @@ impl World {
 
     /// When what a client sends now reaches the relay.
     pub(crate) fn up_arrival(&mut self, actor: usize) -> Mono {
-        let mut delay = self.relay_delay();
+        let mut delay = self.relay_delay(actor);
         if let Some(Trick::HoldBack { since }) = self.actors[actor].trick {
             delay += self.now.mono.since(since).mul_f64(HELD_BACK);
         }
@@ -155,7 +155,7 @@ impl World {
 
     /// When what the relay sends now reaches a client.
     pub(crate) fn down_arrival(&mut self, actor: usize) -> Mono {
-        let at = self.now.mono.plus(self.relay_delay());
+        let at = self.now.mono.plus(self.relay_delay(actor));
         in_order(&mut self.actors[actor].down_arrives, at)
     }
 
@@ -181,9 +181,10 @@ impl World {
         }
     }
 
-    fn relay_delay(&mut self) -> Duration {
+    fn relay_delay(&mut self, actor: usize) -> Duration {
         let (from, to) = self.setup.relay_delay;
-        self.chance.millis(from, to)
+        let further = if actor == HOST { self.setup.host_is_further_by } else { Duration::ZERO };
+        self.chance.millis(from, to) + further
     }
 
     pub(crate) fn reach_relay(
@@ -246,7 +247,7 @@ impl World {
             }
             return;
         }
-        let mut delay = self.relay_delay();
+        let mut delay = self.relay_delay(actor);
         if let (Some(Trick::Stretch { since }), ServerMessage::Entry { .. }) =
             (self.actors[actor].trick, &message)
         {

@@ -26,6 +26,8 @@ pub(crate) struct Setup {
     pub(crate) hostile: u64,
     /// Average pause between actions, milliseconds.
     pub(crate) pace: u64,
+    /// What the way between host and relay takes longer than that of others.
+    pub(crate) host_is_further_by: Duration,
 }
 
 impl Setup {
@@ -47,6 +49,7 @@ impl Setup {
             duplicates: chance.below(40),
             hostile: chance.below(60),
             pace: 300 + chance.below(1_100),
+            host_is_further_by: Duration::ZERO,
         }
     }
 }

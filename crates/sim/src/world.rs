@@ -189,6 +189,7 @@ impl World {
             Happening::RelayReturns => self.relay_returns(),
             Happening::Race => self.lock(),
             Happening::Media { actor } => self.send_media(actor),
+            Happening::RenewLeaf { actor } => self.leaf_renewed(actor),
             Happening::Action => self.act(),
         }
     }
@@ -211,7 +212,7 @@ impl World {
         result
     }
 
-    fn drain(&mut self, actor: usize) {
+    pub(crate) fn drain(&mut self, actor: usize) {
         while let Some(output) = self.actors[actor].machine.poll_output() {
             let client = &mut self.actors[actor];
             match output {
@@ -263,6 +264,7 @@ impl World {
             Event::KnockEnded { knock } | Event::Admitted { knock } => {
                 self.actors[actor].knocks.retain(|known| known != knock);
             }
+            Event::EpochChanged { .. } if self.actors[actor].churns => self.renew_leaf(actor),
             Event::StateChanged { state: MeetingState::InMeeting } => {
                 self.actors[actor].in_since = Some(self.now.mono);
             }
