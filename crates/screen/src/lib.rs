@@ -1,0 +1,34 @@
+//! How pictures reach a window: I420 over a socket of this computer, drawn by WebGL. The newest picture of a tile wins:
+//! when drawing is slow, pictures are left out and nothing piles up. `docs/decisions/0003-pictures-over-a-loopback-socket.md`
+//! says why.
+//!
+//! **Shell.** Read first: [`VideoSink`] (what capture and decoding call), [`Pictures`] (the newest of each tile),
+//! [`Door`] (who may fetch them).
+//!
+//! What does not belong here: anything about meetings. A picture comes decoded, and its tile is a number.
+
+mod door;
+mod pictures;
+
+use incamera_media::picture::I420View;
+
+pub use door::Door;
+pub use pictures::Pictures;
+
+/// Whose picture it is: the id of a member, or all zeros for the person's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tile(pub [u8; 16]);
+
+impl Tile {
+    /// The person's own picture.
+    pub const OWN: Self = Self([0; 16]);
+}
+
+/// Takes pictures to be shown. Called on the threads that capture and decode: returns at once.
+pub trait VideoSink: Send + Sync {
+    /// Shows `picture` in `tile`, instead of the one before.
+    fn show(&self, tile: Tile, picture: &I420View<'_>);
+
+    /// Forgets the pictures of everybody.
+    fn clear(&self);
+}

@@ -1,0 +1,231 @@
+//! What the window may ask. Everything that comes from it is checked here, before anything is opened or anybody is
+//! contacted.
+#![expect(clippy::needless_pass_by_value, reason = "Tauri hands over what commands are given")]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use incamera_client::devices::AudioHost;
+use incamera_client::{
+    ClientError, DisplayName, EventStream, HostOptions, Invite, JoinOptions, MediaOptions, Meeting,
+    RelayPlace, SfuChoice,
+};
+use incamera_screen::{Door, Pictures, VideoSink};
+use tauri::State;
+use tauri::ipc::Channel;
+
+use crate::failure::Failure;
+use crate::launch::{Company, Launch};
+use crate::media;
+use crate::preview::Preview;
+use crate::reception::Levels;
+use crate::taking_part::{Part, TakingPart, command_of, tile_of};
+use crate::view::{
+    AppEvent, DeviceChoices, DeviceView, DoorView, InviteView, Level, Lobby, Order, ServerTrust,
+};
+
+/// Silence after which media stops and a participant is removed: the defaults of the command line.
+const MEDIA_STOPS_AFTER: Duration = Duration::from_secs(30);
+const REMOVED_AFTER: Duration = Duration::from_secs(60);
+
+/// Everything that outlives one command.
+pub(crate) struct App {
+    launch: Launch,
+    pictures: Arc<Pictures>,
+    door: Door,
+    levels: Levels,
+    now: Mutex<Now>,
+}
+
+/// What is going on.
+enum Now {
+    Nothing,
+    /// A meeting is being started.
+    Beginning,
+    /// Dropping it closes the devices.
+    Previewing {
+        _devices: Preview,
+    },
+    Meeting(TakingPart),
+}
+
+impl App {
+    /// Nothing is going on yet.
+    pub(crate) fn new(launch: Launch, pictures: Arc<Pictures>, door: Door) -> Self {
+        Self { launch, pictures, door, levels: Levels::default(), now: Mutex::new(Now::Nothing) }
+    }
+
+    /// Begins to end the meeting that is going on, if one is; the future completes when that is done.
+    pub(crate) fn end_meeting(&self) -> Option<impl Future<Output = ()> + use<>> {
+        let mut now = self.now();
+        match std::mem::replace(&mut *now, Now::Nothing) {
+            Now::Meeting(meeting) if !meeting.is_over() => Some(meeting.end()),
+            _ => None,
+        }
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sink(&self) -> Arc<dyn VideoSink> {
+        Arc::clone(&self.pictures) as _
+    }
+
+    /// Reserves the place of the one meeting; closes a preview.
+    fn reserve(&self) -> Result<(), Failure> {
+        let mut now = self.now();
+        if let Now::Meeting(meeting) = &*now
+            && !meeting.is_over()
+        {
+            return Err(Failure::out_of_order("a meeting is going on already"));
+        }
+        if matches!(*now, Now::Beginning) {
+            return Err(Failure::out_of_order("a meeting is being started already"));
+        }
+        *now = Now::Beginning;
+        self.pictures.clear();
+        Ok(())
+    }
+
+    /// Waits for the meeting to begin and keeps it.
+    async fn begin(
+        &self,
+        beginning: impl Future<Output = Result<(Meeting, EventStream), ClientError>>,
+        window: Channel<AppEvent>,
+        part: Part,
+        company: Company,
+    ) -> Result<(), Failure> {
+        let begun = beginning.await;
+        let mut now = self.now();
+        *now = Now::Nothing;
+        let (meeting, events) = begun?;
+        let levels = self.levels.clone();
+        *now = Now::Meeting(TakingPart::begin(meeting, events, window, levels, part, company));
+        Ok(())
+    }
+
+    fn media(&self, choices: &DeviceChoices, name: &str) -> Result<MediaOptions, ClientError> {
+        media::open(choices, name, &self.sink(), &self.levels)
+    }
+}
+
+/// What the command line asked for.
+#[tauri::command]
+pub(crate) fn launch(app: State<'_, App>) -> Launch {
+    app.launch.clone()
+}
+
+/// What a link says. Contacts nobody.
+#[tauri::command]
+pub(crate) fn read_invite(link: &str) -> Result<InviteView, Failure> {
+    let invite = Invite::parse(link).map_err(ClientError::from)?;
+    let trust = if invite.tls_pin.is_some() { ServerTrust::KeyInLink } else { ServerTrust::Certificate };
+    Ok(InviteView { server: invite.relay.to_string(), trust })
+}
+
+/// The microphones and speakers of this computer.
+#[tauri::command(async)]
+pub(crate) fn devices() -> Result<Vec<DeviceView>, Failure> {
+    let found = AudioHost::open().and_then(|host| host.devices()).map_err(ClientError::from)?;
+    Ok(found.into_iter().map(DeviceView::from).collect())
+}
+
+/// Where the window fetches pictures.
+#[tauri::command]
+pub(crate) fn open_door(app: State<'_, App>) -> DoorView {
+    DoorView { address: app.door.address().to_owned() }
+}
+
+/// Opens the chosen devices for the person alone, instead of those before.
+#[tauri::command(async)]
+pub(crate) fn preview(
+    app: State<'_, App>,
+    name: &str,
+    choices: DeviceChoices,
+    meter: Channel<Vec<Level>>,
+) -> Result<(), Failure> {
+    let mut now = app.now();
+    if !matches!(*now, Now::Nothing | Now::Previewing { .. }) {
+        return Err(Failure::out_of_order("devices belong to the meeting now"));
+    }
+    // Closed before others are opened: a device may be the same.
+    *now = Now::Nothing;
+    *now = Now::Previewing { _devices: Preview::open(&choices, name, &app.sink(), meter)? };
+    Ok(())
+}
+
+/// Closes what [`preview`] opened.
+#[tauri::command(async)]
+pub(crate) fn stop_preview(app: State<'_, App>) {
+    let mut now = app.now();
+    if matches!(*now, Now::Previewing { .. }) {
+        *now = Now::Nothing;
+        app.pictures.clear();
+    }
+}
+
+/// Starts a meeting on this computer.
+#[tauri::command]
+pub(crate) async fn host(
+    app: State<'_, App>,
+    name: String,
+    lobby: Lobby,
+    choices: DeviceChoices,
+    window: Channel<AppEvent>,
+) -> Result<(), Failure> {
+    let name = DisplayName::new(&name).map_err(ClientError::from)?;
+    app.reserve()?;
+    let beginning = async {
+        let media = app.media(&choices, name.reveal())?;
+        let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let place = RelayPlace::Here { listen: anywhere, sfu: SfuChoice::Embedded };
+        let options = HostOptions {
+            name,
+            place,
+            lobby: lobby.into(),
+            media_stops_after: MEDIA_STOPS_AFTER,
+            removed_after: REMOVED_AFTER,
+        };
+        Meeting::host(options, media).await
+    };
+    app.begin(beginning, window, Part::Host, app.launch.company).await
+}
+
+/// Asks to join the meeting of a link.
+#[tauri::command]
+pub(crate) async fn join(
+    app: State<'_, App>,
+    link: String,
+    name: String,
+    choices: DeviceChoices,
+    window: Channel<AppEvent>,
+) -> Result<(), Failure> {
+    let invite = Invite::parse(&link).map_err(ClientError::from)?;
+    let name = DisplayName::new(&name).map_err(ClientError::from)?;
+    app.reserve()?;
+    let beginning = async {
+        let media = app.media(&choices, name.reveal())?;
+        Meeting::join(JoinOptions { invite, name }, media).await
+    };
+    app.begin(beginning, window, Part::Guest, Company::Invited).await
+}
+
+/// Passes on what the person wants of the meeting.
+#[tauri::command]
+pub(crate) fn order(app: State<'_, App>, order: Order) -> Result<(), Failure> {
+    if let Order::Tile { member, width, height } = &order {
+        let tile = tile_of(member.as_deref()).ok_or_else(|| Failure::out_of_order("nobody has that id"))?;
+        app.pictures.set_size(tile, *width, *height);
+        if member.is_none() {
+            return Ok(());
+        }
+    }
+    let command = command_of(order).ok_or_else(|| Failure::out_of_order("nobody has that id"))?;
+    match &*app.now() {
+        Now::Meeting(meeting) => meeting.command(command),
+        _ => return Err(Failure::out_of_order("no meeting is going on")),
+    }
+    Ok(())
+}

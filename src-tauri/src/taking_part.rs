@@ -1,0 +1,190 @@
+//! One meeting of the person: events to the window, orders to the client, until everything is closed.
+
+use std::time::Duration;
+
+use incamera_client::meeting::{Command as Rule, KnockNumber};
+use incamera_client::{
+    Command, Event, EventStream, Fault as _, LocalEvent, Meeting, MemberId, PictureWant, Pii,
+};
+use incamera_screen::Tile;
+use tauri::ipc::Channel;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::guest;
+use crate::launch::Company;
+use crate::reception::Levels;
+use crate::view::{AppEvent, Order};
+
+/// How often the window is told how loud people are.
+const LEVELS_EVERY: Duration = Duration::from_millis(100);
+
+/// How long closing the window waits for the meeting to end: the relay confirms within 3 s or not at all.
+const ENDING_LIMIT: Duration = Duration::from_secs(5);
+
+/// A meeting that is going on.
+pub(crate) struct TakingPart {
+    /// Closed when everything else is.
+    commands: mpsc::UnboundedSender<Command>,
+    part: Part,
+}
+
+/// Whose meeting it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// It lives in this process and ends with it.
+    Host,
+    /// It goes on without us.
+    Guest,
+}
+
+impl TakingPart {
+    /// Passes on what happens in `meeting` until it is over.
+    pub(crate) fn begin(
+        meeting: Meeting,
+        events: EventStream,
+        window: Channel<AppEvent>,
+        levels: Levels,
+        part: Part,
+        company: Company,
+    ) -> Self {
+        let (commands, commanded) = mpsc::unbounded_channel();
+        tauri::async_runtime::spawn(async move {
+            pass_on(meeting, events, commanded, &window, &levels, company).await;
+            // The window is told last, so that it can begin another meeting at once; it may be gone.
+            let _ = window.send(AppEvent::Over);
+        });
+        Self { commands, part }
+    }
+
+    /// Whether everything is closed.
+    pub(crate) fn is_over(&self) -> bool {
+        self.commands.is_closed()
+    }
+
+    /// Asks for something. A meeting that is over takes no commands.
+    pub(crate) fn command(&self, command: Command) {
+        let _ = self.commands.send(command);
+    }
+
+    /// Leaves, or ends the meeting that lives here, and waits until that is done.
+    pub(crate) async fn end(self) {
+        self.command(match self.part {
+            Part::Host => Rule::End.into(),
+            Part::Guest => Command::Close,
+        });
+        let _ = tokio::time::timeout(ENDING_LIMIT, self.commands.closed()).await;
+    }
+}
+
+async fn pass_on(
+    mut meeting: Meeting,
+    mut events: EventStream,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+    window: &Channel<AppEvent>,
+    levels: &Levels,
+    mut company: Company,
+) {
+    let mut tick = interval(LEVELS_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        let told = tokio::select! {
+            event = events.recv() => match event {
+                None => break,
+                Some(event) => {
+                    invite_guest(&event, &mut company);
+                    AppEvent::of(event)
+                }
+            },
+            Some(command) = commands.recv() => {
+                meeting.command(command);
+                None
+            }
+            _ = tick.tick() => {
+                let levels = levels.take();
+                (!levels.is_empty()).then_some(AppEvent::Heard { levels })
+            }
+        };
+        // A window that is gone is not told; closing it ends the meeting by itself.
+        let _ = told.map(|event| window.send(event));
+    }
+    // The only error is that of a file, and none is written.
+    let _ = meeting.finished().await;
+}
+
+/// Lets the synthetic guest in when the invite is known.
+fn invite_guest(event: &Event, company: &mut Company) {
+    let Event::Local(LocalEvent::Hosting { link, .. }) = event else { return };
+    if std::mem::replace(company, Company::Invited) == Company::SyntheticGuest {
+        let link = link.clone();
+        tauri::async_runtime::spawn(async move {
+            if let Err(error) = guest::join(&link).await {
+                tracing::warn!(code = error.code(), "the synthetic guest is not there");
+            }
+        });
+    }
+}
+
+/// The client's command for an order, and the tile whose size it tells; `None` when it names nobody.
+pub(crate) fn command_of(order: Order) -> Option<Command> {
+    Some(match order {
+        Order::Admit { knock } => Rule::Admit { knock: KnockNumber(knock) }.into(),
+        Order::Deny { knock } => Rule::Deny { knock: KnockNumber(knock) }.into(),
+        Order::Remove { member } => Rule::Remove { member: member_of(&member)? }.into(),
+        Order::Lock => Rule::Lock.into(),
+        Order::Unlock => Rule::Unlock.into(),
+        Order::Say { text } => Rule::SendChat { text: Pii::new(text) }.into(),
+        Order::Microphone { switch } => Command::Microphone(switch.into()),
+        Order::Camera { switch } => Command::Camera(switch.into()),
+        Order::Tile { member, width, height } => {
+            let want = if width == 0 || height == 0 {
+                PictureWant::Nothing
+            } else {
+                PictureWant::Fit { width, height }
+            };
+            Command::Picture { member: member_of(&member?)?, want }
+        }
+        Order::Leave => Command::Close,
+        Order::End => Rule::End.into(),
+    })
+}
+
+/// The tile of somebody; without a member, the person's own.
+pub(crate) fn tile_of(member: Option<&str>) -> Option<Tile> {
+    match member {
+        Some(member) => member_of(member).map(|member| Tile(member.0)),
+        None => Some(Tile::OWN),
+    }
+}
+
+/// A member by the 32 hexadecimal digits that the window was told.
+fn member_of(text: &str) -> Option<MemberId> {
+    let plain = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = plain.then(|| u128::from_str_radix(text, 16).ok()).flatten()?;
+    Some(MemberId(number.to_be_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_named_by_32_digits_and_nothing_else() {
+        assert_eq!(member_of(&"0f".repeat(16)), Some(MemberId([15; 16])));
+        for wrong in ["", "0f", "+0000000000000000000000000000000", &"g".repeat(32), &"é".repeat(16)] {
+            assert_eq!(member_of(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn tiles_out_of_view_want_no_picture() {
+        let tile = |width, height| Order::Tile { member: Some("01".repeat(16)), width, height };
+        let want = |order| match command_of(order) {
+            Some(Command::Picture { want, .. }) => want,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(want(tile(0, 0)), PictureWant::Nothing);
+        assert_eq!(want(tile(320, 180)), PictureWant::Fit { width: 320, height: 180 });
+        assert_eq!(command_of(Order::Tile { member: None, width: 1, height: 1 }), None);
+    }
+}

@@ -1,0 +1,205 @@
+//! Everything that crosses between the app and its window. The TypeScript types of `ui/src/lib/generated.ts` are made
+//! from this file: nothing else crosses, and nothing here carries a key.
+
+mod event;
+mod typescript;
+
+use incamera_client::Switch;
+use incamera_client::devices::DeviceInfo;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+pub(crate) use event::{AppEvent, Level, hex};
+
+/// What a link says, before anybody is contacted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub(crate) struct InviteView {
+    /// The server that would be contacted.
+    pub(crate) server: String,
+    /// How that server proves who it is.
+    pub(crate) trust: ServerTrust,
+}
+
+/// How a meeting server proves who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ServerTrust {
+    /// By the key that the link names: somebody's own computer.
+    KeyInLink,
+    /// By a certificate that the operating system trusts.
+    Certificate,
+}
+
+/// A microphone or speaker to choose from.
+#[derive(Clone, Debug, Serialize, TS)]
+pub(crate) struct DeviceView {
+    /// What to choose it by.
+    pub(crate) id: String,
+    /// What to show.
+    pub(crate) name: String,
+    /// Microphone or speaker.
+    pub(crate) kind: DeviceKind,
+}
+
+/// Which way sound goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DeviceKind {
+    /// Into the computer.
+    Microphone,
+    /// Out of it.
+    Speaker,
+}
+
+impl From<DeviceInfo> for DeviceView {
+    fn from(device: DeviceInfo) -> Self {
+        let kind = match device.direction {
+            incamera_client::devices::Direction::Input => DeviceKind::Microphone,
+            incamera_client::devices::Direction::Output => DeviceKind::Speaker,
+        };
+        Self { id: device.id.as_str().to_owned(), name: device.name.into_inner(), kind }
+    }
+}
+
+/// What is heard of the person.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum MicrophoneChoice {
+    /// The microphone that the system prefers.
+    System,
+    /// This one.
+    Device {
+        /// Its id.
+        id: String,
+    },
+    /// A steady tone, to try things out.
+    Tone,
+    /// Nothing.
+    None,
+}
+
+/// Where the others are heard.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum SpeakerChoice {
+    /// The speaker that the system prefers.
+    System,
+    /// This one.
+    Device {
+        /// Its id.
+        id: String,
+    },
+    /// Nowhere.
+    None,
+}
+
+/// What is seen of the person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CameraChoice {
+    /// A moving test picture.
+    Pattern,
+    /// Nothing.
+    None,
+}
+
+/// The devices of a meeting.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DeviceChoices {
+    /// What is heard of the person.
+    pub(crate) microphone: MicrophoneChoice,
+    /// Where the others are heard.
+    pub(crate) speaker: SpeakerChoice,
+    /// What is seen of the person.
+    pub(crate) camera: CameraChoice,
+}
+
+/// How people come into a meeting that is started here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Lobby {
+    /// The host decides about each.
+    Wait,
+    /// The link is enough.
+    Open,
+}
+
+/// Whether something is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnOff {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
+}
+
+impl From<OnOff> for Switch {
+    fn from(switch: OnOff) -> Self {
+        match switch {
+            OnOff::On => Self::On,
+            OnOff::Off => Self::Off,
+        }
+    }
+}
+
+/// What the person wants of the meeting.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, TS)]
+#[serde(tag = "order", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Order {
+    /// Let somebody in.
+    Admit {
+        /// The knock.
+        knock: u32,
+    },
+    /// Do not let somebody in.
+    Deny {
+        /// The knock.
+        knock: u32,
+    },
+    /// Remove somebody.
+    Remove {
+        /// Whom.
+        member: String,
+    },
+    /// Let nobody in until unlocked.
+    Lock,
+    /// Let people in again.
+    Unlock,
+    /// Write to everybody.
+    Say {
+        /// What.
+        text: String,
+    },
+    /// Turn the microphone on or off.
+    Microphone {
+        /// Which.
+        switch: OnOff,
+    },
+    /// Turn the picture on or off.
+    Camera {
+        /// Which.
+        switch: OnOff,
+    },
+    /// How many pixels the tile of somebody has.
+    Tile {
+        /// Whose; `null` for the person's own.
+        member: Option<String>,
+        /// In device pixels; 0 when it is not in view.
+        width: u16,
+        /// In device pixels; 0 when it is not in view.
+        height: u16,
+    },
+    /// Leave; the meeting goes on.
+    Leave,
+    /// End the meeting for everybody.
+    End,
+}
+
+/// Where the window fetches pictures: one connection to a socket of this computer.
+#[derive(Clone, Debug, Serialize, TS)]
+pub(crate) struct DoorView {
+    /// `ws://127.0.0.1:PORT/TOKEN`.
+    pub(crate) address: String,
+}

@@ -1,0 +1,439 @@
+//! Events of the client as the window is told them.
+
+use incamera_client::meeting::{self, Event as MeetingEvent, MemberView, RemovalReason, StopReason};
+use incamera_client::{Direction, Event, LocalEvent, MemberId, Problem, Reach, Scope, Statistics};
+use serde::Serialize;
+use ts_rs::TS;
+
+use super::Lobby;
+
+/// What the window is told. `member` is always 32 hexadecimal digits.
+#[derive(Clone, Debug, Serialize, TS)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum AppEvent {
+    /// How far we have come.
+    StateChanged { state: Stage },
+    /// A meeting was made.
+    Hosting { link: String, reach: Vec<ReachView> },
+    /// Somebody asks to be let in.
+    Knocked { knock: u32, name: String },
+    /// Somebody no longer asks.
+    KnockEnded { knock: u32 },
+    /// Somebody is in the meeting.
+    Joined { person: Person },
+    /// Somebody is no longer in the meeting.
+    Left { member: String, name: String, why: Departure },
+    /// Nothing is heard of somebody.
+    Lost { member: String, silent_for_s: u32 },
+    /// Media of somebody is stopped because nothing was heard for too long.
+    MediaHeld { member: String },
+    /// A lost person is back.
+    Returned { member: String },
+    /// The code to read aloud changed.
+    RoomCodeChanged { code: String },
+    /// The keys changed.
+    EpochChanged { epoch: u32 },
+    /// The rules of the meeting.
+    RulesChanged { lobby: Lobby, locked: bool, suite: u16 },
+    /// Somebody wrote.
+    ChatReceived { line: ChatLine },
+    /// What somebody sends cannot be opened; a repair is under way.
+    KeyMissing { member: String },
+    /// It opens again.
+    KeyRestored { member: String },
+    /// The meeting server is not heard.
+    LinkDegraded { media_stops_in_s: u32 },
+    /// The meeting server is heard again.
+    LinkRestored,
+    /// Nothing is sent or played.
+    MediaStopped { why: MediaStop },
+    /// Media flows.
+    MediaStarted,
+    /// A safeguard refused or noticed something.
+    Alarm { code: String, what: String, advice: String, member: Option<String> },
+    /// The media server is not heard in one direction.
+    MediaServerLost { direction: Way },
+    /// It is heard (again).
+    MediaServerConnected { direction: Way },
+    /// Figures, once a second.
+    Statistics { sent_kbps: f64, received: Vec<Received> },
+    /// How loud people were just now.
+    Heard { levels: Vec<Level> },
+    /// Something went wrong.
+    Problem { code: String, what: String, advice: String, member: Option<String> },
+    /// Why the meeting is over for us.
+    Stopped { why: Ending },
+    /// Everything is closed: the last event.
+    Over,
+}
+
+/// How far we have come.
+#[derive(Clone, Copy, Debug, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Stage {
+    Connecting,
+    Knocking,
+    Joining,
+    InMeeting,
+    Stopped,
+}
+
+/// Who can reach a meeting that is hosted here.
+#[derive(Clone, Debug, Serialize, TS)]
+pub(crate) struct ReachView {
+    scope: ReachScope,
+    reachable: bool,
+}
+
+/// How far away people are.
+#[derive(Clone, Copy, Debug, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ReachScope {
+    ThisComputer,
+    ThisNetwork,
+    Internet,
+}
+
+/// Somebody in the meeting.
+#[derive(Clone, Debug, Serialize, TS)]
+pub(crate) struct Person {
+    member: String,
+    name: String,
+    role: Role,
+    verification: Verification,
+    is_self: bool,
+    may_admit: bool,
+}
+
+/// What a person may do.
+#[derive(Clone, Copy, Debug, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Role {
+    Host,
+    Participant,
+    Unknown,
+}
+
+/// What is known of who a person is.
+#[derive(Clone, Copy, Debug, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Verification {
+    NotVerified,
+    Claimed,
+    Failed,
+}
+
+/// Why a person is no longer there.
+#[derive(Clone, Copy, Debug, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Departure {
+    Left,
+    RemovedByHost,
+    Silent,
+    Rejoined,
+}
+
+/// A chat line. The text is drawn as text.
+#[derive(Clone, Debug, Serialize, TS)]
+pub(crate) struct ChatLine {
+    seq: u32,
+    member: String,
+    name: String,
+    text: String,
+    time_ms: f64,
+}
+
+/// Why nothing is sent or played.
+#[derive(Clone, Copy, Debug, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum MediaStop {
+    LinkLost,
+    Rejoining,
+    Stopped,
+}
+
+/// Which way media goes.
+#[derive(Clone, Copy, Debug, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Way {
+    Publish,
+    Play,
+}
+
+/// What came from one person in the last second.
+#[derive(Clone, Debug, Serialize, TS)]
+pub(crate) struct Received {
+    member: String,
+    video_fps: f64,
+    width: u16,
+    height: u16,
+    kbps: f64,
+    undecryptable: u32,
+}
+
+/// How loud somebody was.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub(crate) struct Level {
+    /// Who; `null` for the person's own microphone.
+    pub(crate) member: Option<String>,
+    /// In dBov; −127 is silence.
+    pub(crate) dbov: i8,
+}
+
+/// Why the meeting is over for us.
+#[derive(Clone, Copy, Debug, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Ending {
+    Left,
+    Ended,
+    EndUnconfirmed,
+    Removed,
+    Denied,
+    Full,
+    Locked,
+    NotAnswered,
+    NoSuchRoom,
+    CardRefused,
+    WelcomeRefused,
+    NotConfirmed,
+    LinkRefused,
+    RoomLost,
+    KeysLost,
+    CreateRefused,
+    Version,
+}
+
+impl AppEvent {
+    /// What the window is told of `event`; `None` for what it has no use for.
+    pub(crate) fn of(event: Event) -> Option<Self> {
+        match event {
+            Event::Meeting(event) => of_meeting(event),
+            Event::Local(event) => of_client(event),
+        }
+    }
+}
+
+fn of_meeting(event: MeetingEvent) -> Option<AppEvent> {
+    Some(match event {
+        MeetingEvent::StateChanged { state } => AppEvent::StateChanged { state: state.into() },
+        MeetingEvent::Knocked { knock, name } => {
+            AppEvent::Knocked { knock: knock.0, name: name.into_inner() }
+        }
+        MeetingEvent::KnockEnded { knock } | MeetingEvent::Admitted { knock } => {
+            AppEvent::KnockEnded { knock: knock.0 }
+        }
+        MeetingEvent::Joined { member } => AppEvent::Joined { person: member.into() },
+        MeetingEvent::Left { member, name } => {
+            AppEvent::Left { member: hex(member), name: name.into_inner(), why: Departure::Left }
+        }
+        MeetingEvent::Removed { member, name, why } => {
+            AppEvent::Left { member: hex(member), name: name.into_inner(), why: why.into() }
+        }
+        MeetingEvent::Lost { member, silent_for } => {
+            AppEvent::Lost { member: hex(member), silent_for_s: seconds(silent_for) }
+        }
+        MeetingEvent::MediaHeld { member } => AppEvent::MediaHeld { member: hex(member) },
+        MeetingEvent::Returned { member } => AppEvent::Returned { member: hex(member) },
+        MeetingEvent::RoomCodeChanged { code } => AppEvent::RoomCodeChanged { code },
+        MeetingEvent::EpochChanged { epoch } => AppEvent::EpochChanged { epoch: saturated(epoch.0) },
+        MeetingEvent::RulesChanged { rules } => AppEvent::RulesChanged {
+            lobby: rules.lobby.into(),
+            locked: rules.lock == meeting::LockState::Locked,
+            suite: rules.suite.number(),
+        },
+        MeetingEvent::ChatReceived { line } => AppEvent::ChatReceived { line: line.into() },
+        MeetingEvent::KeyMissing { member } => AppEvent::KeyMissing { member: hex(member) },
+        MeetingEvent::KeyRestored { member } => AppEvent::KeyRestored { member: hex(member) },
+        MeetingEvent::LinkDegraded { media_stops_in } => {
+            AppEvent::LinkDegraded { media_stops_in_s: seconds(media_stops_in) }
+        }
+        MeetingEvent::LinkRestored => AppEvent::LinkRestored,
+        MeetingEvent::MediaStopped { why } => AppEvent::MediaStopped { why: why.into() },
+        MeetingEvent::MediaStarted => AppEvent::MediaStarted,
+        MeetingEvent::Alarm { code, member } => AppEvent::Alarm {
+            code: code.code().to_owned(),
+            what: code.meaning().to_owned(),
+            advice: code.advice().to_owned(),
+            member: member.map(hex),
+        },
+        MeetingEvent::Stopped { why } => AppEvent::Stopped { why: why.into() },
+        MeetingEvent::StreamsChanged { .. } => return None,
+    })
+}
+
+fn of_client(event: LocalEvent) -> Option<AppEvent> {
+    Some(match event {
+        LocalEvent::Hosting { link, reach } => {
+            AppEvent::Hosting { link, reach: reach.into_iter().map(ReachView::from).collect() }
+        }
+        LocalEvent::SfuLost { direction } => AppEvent::MediaServerLost { direction: direction.into() },
+        LocalEvent::SfuConnected { direction, .. } | LocalEvent::SfuReconnected { direction, .. } => {
+            AppEvent::MediaServerConnected { direction: direction.into() }
+        }
+        LocalEvent::Statistics(statistics) => of_statistics(&statistics),
+        LocalEvent::Problem(problem) => of_problem(problem),
+        LocalEvent::FirstPicture { .. } | LocalEvent::SourceEnded { .. } => return None,
+    })
+}
+
+fn of_statistics(statistics: &Statistics) -> AppEvent {
+    let received = statistics.received.iter().map(|row| Received {
+        member: hex(row.member),
+        video_fps: row.video_fps,
+        width: row.width,
+        height: row.height,
+        kbps: row.kbps,
+        undecryptable: saturated(row.undecryptable),
+    });
+    AppEvent::Statistics { sent_kbps: statistics.sent.kbps, received: received.collect() }
+}
+
+fn of_problem(problem: Problem) -> AppEvent {
+    AppEvent::Problem {
+        code: problem.code.to_owned(),
+        what: problem.what,
+        advice: problem.advice.to_owned(),
+        member: problem.member.map(hex),
+    }
+}
+
+/// All 32 digits of a member's id, as pictures and orders name it.
+pub(crate) fn hex(member: MemberId) -> String {
+    format!("{:032x}", u128::from_be_bytes(member.0))
+}
+
+fn seconds(duration: std::time::Duration) -> u32 {
+    saturated(duration.as_secs())
+}
+
+/// Counters small enough for a number of JavaScript.
+fn saturated(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+impl From<MemberView> for Person {
+    fn from(view: MemberView) -> Self {
+        Self {
+            member: hex(view.member),
+            name: view.name.into_inner(),
+            role: match view.role {
+                meeting::RoleView::Host => Role::Host,
+                meeting::RoleView::Participant => Role::Participant,
+                meeting::RoleView::Unknown => Role::Unknown,
+            },
+            verification: match view.verification {
+                meeting::Verification::Anonymous => Verification::NotVerified,
+                meeting::Verification::Claimed { .. } => Verification::Claimed,
+                meeting::Verification::Failed => Verification::Failed,
+            },
+            is_self: view.who == meeting::Who::Ourselves,
+            may_admit: view.may_admit,
+        }
+    }
+}
+
+impl From<meeting::ChatLine> for ChatLine {
+    fn from(line: meeting::ChatLine) -> Self {
+        Self {
+            seq: saturated(line.seq),
+            member: hex(line.member),
+            name: line.name.into_inner(),
+            text: line.text.into_inner(),
+            time_ms: line.time_ms as f64,
+        }
+    }
+}
+
+impl From<Reach> for ReachView {
+    fn from(reach: Reach) -> Self {
+        let scope = match reach.scope {
+            Scope::ThisComputer => ReachScope::ThisComputer,
+            Scope::ThisNetwork => ReachScope::ThisNetwork,
+            Scope::Internet => ReachScope::Internet,
+        };
+        Self { scope, reachable: reach.reachable }
+    }
+}
+
+impl From<Direction> for Way {
+    fn from(direction: Direction) -> Self {
+        match direction {
+            Direction::Publish => Self::Publish,
+            Direction::Play => Self::Play,
+        }
+    }
+}
+
+impl From<meeting::LobbyMode> for Lobby {
+    fn from(lobby: meeting::LobbyMode) -> Self {
+        match lobby {
+            meeting::LobbyMode::Wait => Self::Wait,
+            meeting::LobbyMode::Open => Self::Open,
+        }
+    }
+}
+
+impl From<Lobby> for meeting::LobbyMode {
+    fn from(lobby: Lobby) -> Self {
+        match lobby {
+            Lobby::Wait => Self::Wait,
+            Lobby::Open => Self::Open,
+        }
+    }
+}
+
+impl From<meeting::MeetingState> for Stage {
+    fn from(state: meeting::MeetingState) -> Self {
+        match state {
+            meeting::MeetingState::Connecting => Self::Connecting,
+            meeting::MeetingState::Knocking => Self::Knocking,
+            meeting::MeetingState::Joining => Self::Joining,
+            meeting::MeetingState::InMeeting => Self::InMeeting,
+            meeting::MeetingState::Stopped => Self::Stopped,
+        }
+    }
+}
+
+impl From<meeting::MediaStop> for MediaStop {
+    fn from(why: meeting::MediaStop) -> Self {
+        match why {
+            meeting::MediaStop::LinkLost => Self::LinkLost,
+            meeting::MediaStop::Rejoining => Self::Rejoining,
+            meeting::MediaStop::Stopped => Self::Stopped,
+        }
+    }
+}
+
+impl From<RemovalReason> for Departure {
+    fn from(why: RemovalReason) -> Self {
+        match why {
+            RemovalReason::Host => Self::RemovedByHost,
+            RemovalReason::Silent => Self::Silent,
+            RemovalReason::Rejoined => Self::Rejoined,
+        }
+    }
+}
+
+impl From<StopReason> for Ending {
+    fn from(why: StopReason) -> Self {
+        match why {
+            StopReason::Left => Self::Left,
+            StopReason::Ended => Self::Ended,
+            StopReason::EndUnconfirmed => Self::EndUnconfirmed,
+            StopReason::Removed => Self::Removed,
+            StopReason::Denied => Self::Denied,
+            StopReason::Full => Self::Full,
+            StopReason::Locked => Self::Locked,
+            StopReason::NotAnswered => Self::NotAnswered,
+            StopReason::NoSuchRoom => Self::NoSuchRoom,
+            StopReason::CardRefused => Self::CardRefused,
+            StopReason::WelcomeRefused => Self::WelcomeRefused,
+            StopReason::NotConfirmed => Self::NotConfirmed,
+            StopReason::LinkRefused => Self::LinkRefused,
+            StopReason::RoomLost => Self::RoomLost,
+            StopReason::KeysLost => Self::KeysLost,
+            StopReason::CreateRefused => Self::CreateRefused,
+            StopReason::Version => Self::Version,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+import type { AppEvent, DeviceView, Failure, Launch, Person } from "../src/lib/generated";
+import { OWN } from "../src/lib/pictures";
+
+/** What stands behind the window in one picture of it. */
+export interface State {
+  launch?: Partial<Launch>;
+  devices?: DeviceView[];
+  dbov?: number;
+  failures?: Record<string, Failure>;
+  /** Tiles with pictures, and which picture. */
+  seen?: Record<string, number>;
+  events?: AppEvent[];
+  /** Buttons to press, in the words of each language. */
+  press?: { en: string[]; de: string[] };
+}
+
+const NAMES = [
+  "Ben Okafor",
+  "Chloé Lambert",
+  "Dai Nakamura",
+  "Elif Yılmaz",
+  "Farid Haddad",
+  "Grace Hopper",
+  "Hana Kovač",
+  "Ivo Petrov",
+  "Judit Szabó",
+];
+const CODE = "4821 0937 5564 1208 7731";
+const LINK = "incamera://192.168.0.12:40123/#AWx1mZ0pR7vQy3uK9dT2hXbE6sLcN4fJ8gAqWoViBt5";
+const START = 1_790_000_000_000;
+
+const member = (number: number) => String(number).padStart(2, "0").repeat(16);
+
+function person(number: number, more: Partial<Person> = {}): AppEvent {
+  const name = NAMES[number - 1] ?? `Guest ${number}`;
+  const base: Person = {
+    member: member(number),
+    name,
+    role: "participant",
+    verification: "not_verified",
+    is_self: false,
+    may_admit: false,
+  };
+  return { event: "joined", person: { ...base, ...more } };
+}
+
+const devices: DeviceView[] = [
+  { id: "a", name: "Built-in microphone", kind: "microphone" },
+  { id: "b", name: "Headset (Jabra Evolve2 65)", kind: "microphone" },
+  { id: "c", name: "Built-in speakers", kind: "speaker" },
+];
+
+/** In a meeting that is hosted here, with `others` people. */
+function meeting(others: number): AppEvent[] {
+  return [
+    { event: "hosting", link: LINK, reach: [{ scope: "this_network", reachable: true }] },
+    { event: "rules_changed", lobby: "wait", locked: false, suite: 4 },
+    { event: "state_changed", state: "in_meeting" },
+    person(99, { name: "Ada Byron", role: "host", is_self: true, may_admit: true }),
+    ...Array.from({ length: others }, (_, index) => person(index + 1)),
+    { event: "room_code_changed", code: CODE },
+    { event: "epoch_changed", epoch: 4 },
+    { event: "statistics", sent_kbps: 846, received: [] },
+  ];
+}
+
+function pictures(others: number): Record<string, number> {
+  const tiles = Array.from({ length: others }, (_, index) => [member(index + 1), index + 1] as const);
+  return Object.fromEntries([[OWN, 12], ...tiles]);
+}
+
+const line = (seq: number, number: number, text: string): AppEvent => ({
+  event: "chat_received",
+  line: { seq, member: member(number), name: NAMES[number - 1] ?? "", text, time_ms: START + seq * 40_000 },
+});
+
+const host = { opening: "host" } as const;
+const inside = (others: number): State => ({ launch: host, devices, seen: pictures(others), events: meeting(others) });
+const green = { en: ["Start a meeting"], de: ["Besprechung beginnen"] };
+const joining: Partial<Launch> = { opening: "join", link: LINK };
+const asking = { en: ["Ask to join"], de: ["Um Einlass bitten"] };
+
+export const states: Record<string, State> = {
+  home: {},
+  "home-bad-link": {
+    launch: { link: "incamera://" },
+    failures: {
+      read_invite: {
+        code: "invite.malformed",
+        what: "this is not an invite link, or a part of it is missing",
+        advice: "Copy the whole link again, from incamera:// to its end.",
+      },
+    },
+  },
+  "green-room": { devices, seen: { [OWN]: 12 }, press: green },
+  "green-room-join": { launch: joining, devices, seen: { [OWN]: 12 } },
+  "green-room-no-devices": { launch: { no_camera: true }, dbov: -127, press: green },
+  lobby: {
+    launch: joining,
+    devices,
+    seen: { [OWN]: 12 },
+    events: [{ event: "state_changed", state: "knocking" }],
+    press: asking,
+  },
+  "meeting-alone": inside(0),
+  "meeting-1": inside(1),
+  "meeting-2": inside(2),
+  "meeting-4": inside(4),
+  "meeting-9": inside(9),
+  "meeting-camera-off": { ...inside(1), press: { en: ["Mute", "Stop picture"], de: ["Stumm", "Bild aus"] } },
+  knock: { ...inside(2), events: [...meeting(2), { event: "knocked", knock: 1, name: "Grace Hopper" }] },
+  people: { ...inside(4), press: { en: ["People"], de: ["Personen"] } },
+  chat: {
+    ...inside(2),
+    events: [
+      ...meeting(2),
+      line(1, 1, "Good morning. Can everybody hear me?"),
+      line(2, 2, "Yes. I have the file in front of me: https://court.example/files/2291"),
+      line(3, 1, "Then let us compare the code first, and begin with page 4."),
+    ],
+    press: { en: ["Chat"], de: ["Nachrichten"] },
+  },
+  "chat-empty": { ...inside(2), press: { en: ["Chat"], de: ["Nachrichten"] } },
+  security: { ...inside(2), press: { en: ["Security"], de: ["Sicherheit"] } },
+  compare: { ...inside(2), press: { en: ["Compare code"], de: ["Code vergleichen"] } },
+  remove: { ...inside(2), press: { en: ["People", "Remove Ben"], de: ["Personen", "Ben Okafor entfernen"] } },
+  "end-for-all": { ...inside(2), press: { en: ["End"], de: ["Beenden"] } },
+  "key-missing": { ...inside(2), events: [...meeting(2), { event: "key_missing", member: member(1) }] },
+  "this-may-not-be": {
+    ...inside(1),
+    events: [...meeting(1), person(2, { verification: "failed" })],
+  },
+  lost: { ...inside(2), events: [...meeting(2), { event: "lost", member: member(2), silent_for_s: 12 }] },
+  "server-lost": { ...inside(2), events: [...meeting(2), { event: "link_degraded", media_stops_in_s: 24 }] },
+  "long-names": {
+    ...inside(2),
+    events: [
+      ...meeting(0),
+      person(1, { name: "Wolfeschlegelsteinhausenbergerdorff ".repeat(3).trim() }),
+      person(2, { name: "مريم بنت عبد الله" }),
+    ],
+    press: { en: ["People"], de: ["Personen"] },
+  },
+  end: {
+    ...inside(2),
+    events: [...meeting(2), { event: "stopped", why: "ended" }, { event: "over" }],
+  },
+  "end-denied": {
+    launch: joining,
+    devices,
+    events: [{ event: "state_changed", state: "knocking" }, { event: "stopped", why: "denied" }, { event: "over" }],
+    press: asking,
+  },
+};

@@ -1,0 +1,42 @@
+import { Channel, invoke } from "@tauri-apps/api/core";
+
+import type {
+  AppEvent,
+  DeviceChoices,
+  DeviceView,
+  DoorView,
+  Failure,
+  InviteView,
+  Launch,
+  Level,
+  Lobby,
+  Order,
+} from "./generated";
+
+/** Everything that the window can ask of the app. What fails rejects with a `Failure`. */
+export const app = {
+  launch: () => invoke<Launch>("launch"),
+  readInvite: (link: string) => invoke<InviteView>("read_invite", { link }),
+  devices: () => invoke<DeviceView[]>("devices"),
+  openDoor: () => invoke<DoorView>("open_door"),
+  preview: (name: string, choices: DeviceChoices, told: (levels: Level[]) => void) =>
+    invoke<void>("preview", { name, choices, meter: channel(told) }),
+  stopPreview: () => invoke<void>("stop_preview"),
+  host: (name: string, lobby: Lobby, choices: DeviceChoices, told: (event: AppEvent) => void) =>
+    invoke<void>("host", { name, lobby, choices, window: channel(told) }),
+  join: (link: string, name: string, choices: DeviceChoices, told: (event: AppEvent) => void) =>
+    invoke<void>("join", { link, name, choices, window: channel(told) }),
+  order: (order: Order) => invoke<void>("order", { order }),
+};
+
+function channel<T>(told: (message: T) => void): Channel<T> {
+  const made = new Channel<T>();
+  made.onmessage = told;
+  return made;
+}
+
+/** What a rejected promise says, in the form that is shown. */
+export function failureOf(reason: unknown): Failure {
+  if (typeof reason === "object" && reason !== null && "code" in reason && "what" in reason) return reason as Failure;
+  return { code: "app.window", what: String(reason), advice: "" };
+}

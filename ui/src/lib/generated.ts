@@ -1,0 +1,179 @@
+// Made from src-tauri/src/view.rs by `./dev types`.
+
+export type AppEvent = { "event": "state_changed", state: Stage, } | { "event": "hosting", link: string, reach: Array<ReachView>, } | { "event": "knocked", knock: number, name: string, } | { "event": "knock_ended", knock: number, } | { "event": "joined", person: Person, } | { "event": "left", member: string, name: string, why: Departure, } | { "event": "lost", member: string, silent_for_s: number, } | { "event": "media_held", member: string, } | { "event": "returned", member: string, } | { "event": "room_code_changed", code: string, } | { "event": "epoch_changed", epoch: number, } | { "event": "rules_changed", lobby: Lobby, locked: boolean, suite: number, } | { "event": "chat_received", line: ChatLine, } | { "event": "key_missing", member: string, } | { "event": "key_restored", member: string, } | { "event": "link_degraded", media_stops_in_s: number, } | { "event": "link_restored" } | { "event": "media_stopped", why: MediaStop, } | { "event": "media_started" } | { "event": "alarm", code: string, what: string, advice: string, member: string | null, } | { "event": "media_server_lost", direction: Way, } | { "event": "media_server_connected", direction: Way, } | { "event": "statistics", sent_kbps: number, received: Array<Received>, } | { "event": "heard", levels: Array<Level>, } | { "event": "problem", code: string, what: string, advice: string, member: string | null, } | { "event": "stopped", why: Ending, } | { "event": "over" };
+
+export type Stage = "connecting" | "knocking" | "joining" | "in_meeting" | "stopped";
+
+export type ReachView = { scope: ReachScope, reachable: boolean, };
+
+export type ReachScope = "this_computer" | "this_network" | "internet";
+
+export type Person = { member: string, name: string, role: Role, verification: Verification, is_self: boolean, may_admit: boolean, };
+
+export type Role = "host" | "participant" | "unknown";
+
+export type Verification = "not_verified" | "claimed" | "failed";
+
+export type Departure = "left" | "removed_by_host" | "silent" | "rejoined";
+
+export type ChatLine = { seq: number, member: string, name: string, text: string, time_ms: number, };
+
+export type MediaStop = "link_lost" | "rejoining" | "stopped";
+
+export type Way = "publish" | "play";
+
+export type Received = { member: string, video_fps: number, width: number, height: number, kbps: number, undecryptable: number, };
+
+export type Level = { 
+/**
+ * Who; `null` for the person's own microphone.
+ */
+member: string | null, 
+/**
+ * In dBov; −127 is silence.
+ */
+dbov: number, };
+
+export type Ending = "left" | "ended" | "end_unconfirmed" | "removed" | "denied" | "full" | "locked" | "not_answered" | "no_such_room" | "card_refused" | "welcome_refused" | "not_confirmed" | "link_refused" | "room_lost" | "keys_lost" | "create_refused" | "version";
+
+export type Lobby = "wait" | "open";
+
+export type Order = { "order": "admit", 
+/**
+ * The knock.
+ */
+knock: number, } | { "order": "deny", 
+/**
+ * The knock.
+ */
+knock: number, } | { "order": "remove", 
+/**
+ * Whom.
+ */
+member: string, } | { "order": "lock" } | { "order": "unlock" } | { "order": "say", 
+/**
+ * What.
+ */
+text: string, } | { "order": "microphone", 
+/**
+ * Which.
+ */
+switch: OnOff, } | { "order": "camera", 
+/**
+ * Which.
+ */
+switch: OnOff, } | { "order": "tile", 
+/**
+ * Whose; `null` for the person's own.
+ */
+member: string | null, 
+/**
+ * In device pixels; 0 when it is not in view.
+ */
+width: number, 
+/**
+ * In device pixels; 0 when it is not in view.
+ */
+height: number, } | { "order": "leave" } | { "order": "end" };
+
+export type OnOff = "on" | "off";
+
+export type InviteView = { 
+/**
+ * The server that would be contacted.
+ */
+server: string, 
+/**
+ * How that server proves who it is.
+ */
+trust: ServerTrust, };
+
+export type ServerTrust = "key_in_link" | "certificate";
+
+export type DeviceView = { 
+/**
+ * What to choose it by.
+ */
+id: string, 
+/**
+ * What to show.
+ */
+name: string, 
+/**
+ * Microphone or speaker.
+ */
+kind: DeviceKind, };
+
+export type DeviceKind = "microphone" | "speaker";
+
+export type DeviceChoices = { 
+/**
+ * What is heard of the person.
+ */
+microphone: MicrophoneChoice, 
+/**
+ * Where the others are heard.
+ */
+speaker: SpeakerChoice, 
+/**
+ * What is seen of the person.
+ */
+camera: CameraChoice, };
+
+export type MicrophoneChoice = { "kind": "system" } | { "kind": "device", 
+/**
+ * Its id.
+ */
+id: string, } | { "kind": "tone" } | { "kind": "none" };
+
+export type SpeakerChoice = { "kind": "system" } | { "kind": "device", 
+/**
+ * Its id.
+ */
+id: string, } | { "kind": "none" };
+
+export type CameraChoice = "pattern" | "none";
+
+export type DoorView = { 
+/**
+ * `ws://127.0.0.1:PORT/TOKEN`.
+ */
+address: string, };
+
+export type Launch = { 
+/**
+ * Where the app begins.
+ */
+opening: Opening, 
+/**
+ * The link to join with.
+ */
+link: string | null, 
+/**
+ * The person's name.
+ */
+name: string | null, 
+/**
+ * Whether the microphone begins off.
+ */
+muted: boolean, 
+/**
+ * Whether there is no picture at first.
+ */
+no_camera: boolean, };
+
+export type Opening = "home" | "join" | "host";
+
+export type Failure = { 
+/**
+ * Stable code; `docs/errors.md` lists all.
+ */
+code: string, 
+/**
+ * What happened and why.
+ */
+what: string, 
+/**
+ * What to do.
+ */
+advice: string, };

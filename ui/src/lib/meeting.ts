@@ -1,0 +1,270 @@
+import type { AppEvent, ChatLine, Ending, Lobby, MediaStop, Person, ReachView, Stage } from "./generated";
+
+/** What an announcement for screen readers says. */
+export type Announcement =
+  | { kind: "joined" | "left" | "removed" | "knocked" | "lost" | "returned" | "key" | "key.restored"; name: string }
+  | { kind: "chat"; name: string; text: string };
+
+export interface Participant extends Person {
+  /** When the key went missing; `null` while media opens. */
+  keyMissingSince: number | null;
+  /** When somebody was last heard who is lost now. */
+  lostSince: number | null;
+  isHeld: boolean;
+  /** When the person last spoke. */
+  spokeAt: number;
+}
+
+export interface Trouble {
+  code: string;
+  what: string;
+  advice: string;
+}
+
+/** A meeting as it is shown. Everything in it was told by the app; times are those of `now`. */
+export interface Meeting {
+  stage: Stage;
+  isHost: boolean;
+  link: string | null;
+  reach: ReachView[];
+  people: Participant[];
+  /** Everybody but us who ever was there. */
+  met: string[];
+  knocks: { knock: number; name: string }[];
+  chat: ChatLine[];
+  unreadFrom: number;
+  code: string;
+  comparedAt: number | null;
+  epoch: number;
+  keysChangedAt: number;
+  lobby: Lobby;
+  isLocked: boolean;
+  suite: number;
+  mediaStopsAt: number | null;
+  mediaStop: MediaStop | null;
+  isMediaServerLost: boolean;
+  sentKbps: number;
+  alarms: Trouble[];
+  problems: Trouble[];
+  enteredAt: number | null;
+  waitingSince: number;
+  endedAt: number | null;
+  ending: Ending | null;
+  isOver: boolean;
+  ownLevel: number;
+  announcement: Announcement | null;
+}
+
+/** A meeting before its first event. */
+export function beginning(isHost: boolean, now: number): Meeting {
+  return {
+    stage: "connecting",
+    isHost,
+    link: null,
+    reach: [],
+    people: [],
+    met: [],
+    knocks: [],
+    chat: [],
+    unreadFrom: 0,
+    code: "",
+    comparedAt: null,
+    epoch: 0,
+    keysChangedAt: now,
+    lobby: "wait",
+    isLocked: false,
+    suite: 0,
+    mediaStopsAt: null,
+    mediaStop: null,
+    isMediaServerLost: false,
+    sentKbps: 0,
+    alarms: [],
+    problems: [],
+    enteredAt: null,
+    waitingSince: now,
+    endedAt: null,
+    ending: null,
+    isOver: false,
+    ownLevel: -127,
+    announcement: null,
+  };
+}
+
+/** Louder than this is speech, not the room. */
+const SPEECH_DBOV = -50;
+/** Troubles beyond this are more of the same. */
+const MOST_TROUBLES = 20;
+
+/** Takes over what happened. */
+export function apply(meeting: Meeting, event: AppEvent, now: number): void {
+  const person = "member" in event ? meeting.people.find((one) => one.member === event.member) : undefined;
+  switch (event.event) {
+    case "state_changed":
+      meeting.stage = event.state;
+      if (event.state === "knocking") meeting.waitingSince = now;
+      if (event.state === "in_meeting") meeting.enteredAt ??= now;
+      break;
+    case "hosting":
+      meeting.link = event.link;
+      meeting.reach = event.reach;
+      break;
+    case "knocked":
+      meeting.knocks.push({ knock: event.knock, name: event.name });
+      meeting.announcement = { kind: "knocked", name: event.name };
+      break;
+    case "knock_ended":
+      meeting.knocks = meeting.knocks.filter((one) => one.knock !== event.knock);
+      break;
+    case "joined":
+      join(meeting, event.person);
+      break;
+    case "left":
+      meeting.people = meeting.people.filter((one) => one.member !== event.member);
+      meeting.announcement = { kind: event.why === "removed_by_host" ? "removed" : "left", name: event.name };
+      break;
+    case "lost":
+      if (person) {
+        person.lostSince = now - event.silent_for_s * 1000;
+        meeting.announcement = { kind: "lost", name: person.name };
+      }
+      break;
+    case "media_held":
+      if (person) person.isHeld = true;
+      break;
+    case "returned":
+      if (person) {
+        person.lostSince = null;
+        person.isHeld = false;
+        meeting.announcement = { kind: "returned", name: person.name };
+      }
+      break;
+    case "room_code_changed":
+      if (event.code !== meeting.code) meeting.comparedAt = null;
+      meeting.code = event.code;
+      break;
+    case "epoch_changed":
+      meeting.epoch = event.epoch;
+      meeting.keysChangedAt = now;
+      break;
+    case "rules_changed":
+      meeting.lobby = event.lobby;
+      meeting.isLocked = event.locked;
+      meeting.suite = event.suite;
+      break;
+    case "chat_received":
+      meeting.chat.push(event.line);
+      if (!meeting.people.some((one) => one.is_self && one.member === event.line.member))
+        meeting.announcement = { kind: "chat", name: event.line.name, text: event.line.text };
+      break;
+    case "key_missing":
+      if (person) {
+        person.keyMissingSince = now;
+        meeting.announcement = { kind: "key", name: person.name };
+      }
+      break;
+    case "key_restored":
+      if (person) {
+        person.keyMissingSince = null;
+        meeting.announcement = { kind: "key.restored", name: person.name };
+      }
+      break;
+    case "link_degraded":
+      meeting.mediaStopsAt = now + event.media_stops_in_s * 1000;
+      break;
+    case "link_restored":
+      meeting.mediaStopsAt = null;
+      break;
+    case "media_stopped":
+      meeting.mediaStop = event.why;
+      break;
+    case "media_started":
+      meeting.mediaStop = null;
+      break;
+    case "alarm":
+      meeting.alarms = [...meeting.alarms, event].slice(-MOST_TROUBLES);
+      break;
+    case "media_server_lost":
+      meeting.isMediaServerLost = true;
+      break;
+    case "media_server_connected":
+      meeting.isMediaServerLost = false;
+      break;
+    case "statistics":
+      meeting.sentKbps = event.sent_kbps;
+      break;
+    case "heard":
+      hear(meeting, event.levels, now);
+      break;
+    case "problem":
+      meeting.problems = [...meeting.problems, event].slice(-MOST_TROUBLES);
+      break;
+    case "stopped":
+      meeting.ending = event.why;
+      meeting.endedAt = now;
+      break;
+    case "over":
+      meeting.endedAt ??= now;
+      meeting.isOver = true;
+      break;
+  }
+}
+
+function join(meeting: Meeting, person: Person): void {
+  const known = meeting.people.some((one) => one.member === person.member);
+  if (known) return;
+  meeting.people.push({ ...person, keyMissingSince: null, lostSince: null, isHeld: false, spokeAt: -Infinity });
+  if (person.is_self) return;
+  meeting.announcement = { kind: "joined", name: person.name };
+  if (!meeting.met.includes(person.name)) meeting.met.push(person.name);
+}
+
+function hear(meeting: Meeting, levels: readonly { member: string | null; dbov: number }[], now: number): void {
+  for (const level of levels) {
+    if (level.member === null) meeting.ownLevel = level.dbov;
+    const person = meeting.people.find((one) => (one.is_self ? level.member === null : one.member === level.member));
+    if (person && level.dbov > SPEECH_DBOV) person.spokeAt = now;
+  }
+}
+
+/** How long the ring around a speaker stays after the last sound. */
+const HOLD_MS = 600;
+
+/** Whether somebody speaks now. */
+export function isSpeaking(person: Participant, now: number): boolean {
+  return now - person.spokeAt < HOLD_MS;
+}
+
+/** What stands in a tile instead of a picture; the worst first. */
+export type Obstacle =
+  | { kind: "failed" }
+  | { kind: "key"; seconds: number }
+  | { kind: "held" }
+  | { kind: "lost"; seconds: number };
+
+export function obstacle(person: Participant, now: number): Obstacle | null {
+  const seconds = (since: number) => Math.max(0, Math.floor((now - since) / 1000));
+  if (person.verification === "failed") return { kind: "failed" };
+  if (person.keyMissingSince !== null) return { kind: "key", seconds: seconds(person.keyMissingSince) };
+  if (person.isHeld) return { kind: "held" };
+  if (person.lostSince !== null) return { kind: "lost", seconds: seconds(person.lostSince) };
+  return null;
+}
+
+/** The one sentence that replaces the room line, if something is wrong with the whole meeting. */
+export type Warning =
+  | { kind: "stopped"; why: MediaStop }
+  | { kind: "link"; seconds: number }
+  | { kind: "media" };
+
+export function warning(meeting: Meeting, now: number): Warning | null {
+  if (meeting.mediaStop !== null && meeting.enteredAt !== null) return { kind: "stopped", why: meeting.mediaStop };
+  if (meeting.mediaStopsAt !== null)
+    return { kind: "link", seconds: Math.max(0, Math.ceil((meeting.mediaStopsAt - now) / 1000)) };
+  return meeting.isMediaServerLost ? { kind: "media" } : null;
+}
+
+/** The farthest people who can reach a meeting that is hosted here. */
+export function farthest(reach: readonly ReachView[]): ReachView["scope"] | null {
+  const order = ["internet", "this_network", "this_computer"] as const;
+  return order.find((scope) => reach.some((one) => one.scope === scope && one.reachable)) ?? null;
+}

@@ -1,0 +1,57 @@
+import { de } from "../messages/de";
+import { en, type Message } from "../messages/en";
+
+export type Key = keyof typeof en;
+export type Values = Readonly<Record<string, string | number>>;
+
+export const languages = { en, de } as const;
+export type Language = keyof typeof languages;
+
+/** The first language that the person prefers and that is there. */
+export function preferred(wanted: readonly string[]): Language {
+  for (const tag of wanted) {
+    const base = tag.toLowerCase().split("-")[0];
+    if (base === "en" || base === "de") return base;
+  }
+  return "en";
+}
+
+export type Text = (key: Key, values?: Values) => string;
+
+/** The texts of a language. `count` chooses between one and other. */
+export function texts(language: Language): Text {
+  const messages: Record<Key, Message> = languages[language];
+  const plural = new Intl.PluralRules(language);
+  return (key, values = {}) => {
+    const message = messages[key];
+    const form =
+      typeof message === "string" ? message : plural.select(Number(values.count)) === "one" ? message.one : message.other;
+    // One pass: what is put in is never looked at again, whatever a name contains.
+    return form.replace(/\{(\w+)\}/g, (hole, name: string) => String(values[name] ?? hole));
+  };
+}
+
+export const language: Language = preferred(typeof navigator === "undefined" ? [] : navigator.languages);
+export const t: Text = texts(language);
+
+/** `4:07`, or `1:02:33`. */
+export function duration(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  const two = (number: number) => String(number).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
+}
+
+export function clockTime(milliseconds: number): string {
+  return new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" }).format(milliseconds);
+}
+
+/** Up to two letters that stand for a person without a picture. */
+export function initials(name: string): string {
+  const words = name.trim().split(/\s+/);
+  const letters = words.length > 1 ? [words[0], words[words.length - 1]] : [words[0]];
+  return letters
+    .map((word) => [...(word ?? "")][0] ?? "")
+    .join("")
+    .toLocaleUpperCase(language);
+}
