@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod demo;
+pub mod desktop;
 pub mod fuzzing;
 pub mod interop;
 pub mod measure;

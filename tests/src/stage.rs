@@ -110,10 +110,16 @@ impl Stage {
         self.path(name).join("frames")
     }
 
+    /// Where a program of this workspace is.
+    #[must_use]
+    pub fn program_path(&self, program: &str) -> PathBuf {
+        self.programs.join(program)
+    }
+
     /// A program of this workspace in the home of `name`.
     #[must_use]
     pub fn program(&self, program: &str, name: &str) -> Command {
-        let mut command = Command::new(self.programs.join(program));
+        let mut command = Command::new(self.program_path(program));
         let home = self.home(name);
         command.current_dir(&home).env("HOME", &home).env_remove("XDG_RUNTIME_DIR");
         command.stdin(Stdio::null());

@@ -24,3 +24,4 @@ mod phantom_room;
 mod quality;
 mod retained_keys;
 mod turn;
+mod window;

@@ -1,0 +1,10 @@
+//! The desktop app on a screen of its own, used as a person uses it: controls are found by role and name, and what
+//! counts as shown is what the screen's pixels show.
+//!
+//! Read first: [`Screen`], [`Window`].
+
+mod screen;
+mod webdriver;
+
+pub use screen::{Area, Screen};
+pub use webdriver::{Control, Window};

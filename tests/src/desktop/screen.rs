@@ -1,0 +1,112 @@
+//! A screen that nobody sees: Xvfb, whose pixels are in a file.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use incamera_media::picture::Picture;
+
+/// Width and height of the screen in pixels.
+const SIZE: (usize, usize) = (1280, 800);
+
+/// A running X server; ends when dropped.
+pub struct Screen {
+    server: Child,
+    display: String,
+    folder: tempfile::TempDir,
+}
+
+/// A rectangle of the screen, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Area {
+    /// Columns to the left of it.
+    pub left: usize,
+    /// Rows above it.
+    pub top: usize,
+    /// Its columns.
+    pub width: usize,
+    /// Its rows.
+    pub height: usize,
+}
+
+impl Screen {
+    /// Starts a server on a free display.
+    ///
+    /// # Panics
+    /// Without Xvfb nothing can be shown.
+    #[must_use]
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let mut server = Command::new("Xvfb")
+            .args([
+                "-displayfd",
+                "1",
+                "-screen",
+                "0",
+                &format!("{}x{}x24", SIZE.0, SIZE.1),
+                "-nolisten",
+                "tcp",
+                "-fbdir",
+            ])
+            .arg(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Xvfb (package xvfb) can be started");
+        let mut number = String::new();
+        let stdout = server.stdout.take().expect("standard output is a pipe");
+        BufReader::new(stdout).read_line(&mut number).expect("Xvfb says its display");
+        Self { server, display: format!(":{}", number.trim()), folder }
+    }
+
+    /// Value of `DISPLAY` for programs that draw here.
+    #[must_use]
+    pub fn display(&self) -> &str {
+        &self.display
+    }
+
+    /// The brightness of what `area` shows now, as a picture without colour.
+    ///
+    /// # Panics
+    /// When the area is not on the screen.
+    #[must_use]
+    pub fn luma(&self, area: Area) -> Picture {
+        let dump = std::fs::read(self.file()).expect("Xvfb keeps its pixels in a file");
+        // The header of the XWD format: words of 32 bits, the most significant byte first.
+        let word = |index: usize| {
+            let bytes = dump[4 * index..4 * index + 4].try_into().expect("four bytes");
+            u32::from_be_bytes(bytes) as usize
+        };
+        let (header, bytes_per_line, colours) = (word(0), word(12), word(19));
+        let pixels = &dump[header + 12 * colours..];
+        let sides = [area.width, area.height].map(|side| u32::try_from(side).expect("a side fits"));
+        let mut picture = Picture::black(sides[0], sides[1]).expect("an area has pixels");
+        let rows = picture.planes_mut()[0].chunks_exact_mut(area.width);
+        for (row, line) in rows.zip(pixels.chunks_exact(bytes_per_line).skip(area.top)) {
+            let places = line.chunks_exact(4).skip(area.left);
+            for (luma, place) in row.iter_mut().zip(places) {
+                *luma = luma_of([place[0], place[1], place[2]]);
+            }
+        }
+        picture
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("Xvfb_screen0")
+    }
+}
+
+/// ITU-R BT.601 with limited range; a pixel of the screen is blue, green and red.
+fn luma_of([blue, green, red]: [u8; 3]) -> u8 {
+    let weighted = 25 * u32::from(blue) + 129 * u32::from(green) + 66 * u32::from(red);
+    u8::try_from(16 + weighted / 256).unwrap_or(u8::MAX)
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // Failing means that it is gone already.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
