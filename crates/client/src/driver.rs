@@ -141,7 +141,7 @@ impl MeetingDriver {
         match output {
             Output::Send(message) => {
                 if let Err(why) = self.relay.send(message) {
-                    // The machine is told of the loss by the connection itself and asks again.
+                    // The connection is lost with it: the machine is told of that and asks again.
                     tracing::debug!(code = incamera_types::Fault::code(&why), "a message was not sent");
                 }
             }

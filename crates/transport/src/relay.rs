@@ -17,7 +17,7 @@ use driver::RelayDriver;
 pub const RELAY_PATH: &str = "/relay";
 
 /// Requests that may wait to be written. The relay limits rates far below this.
-const OUTGOING_QUEUE: usize = 256;
+const OUTGOING_QUEUE: usize = 1_024;
 
 /// Events that may wait to be taken; when full, reading from the relay pauses.
 const EVENT_QUEUE: usize = 256;
@@ -59,11 +59,19 @@ enum Order {
     Reconnect,
 }
 
+/// What the handles and the loop know of the present connection.
+#[derive(Default)]
+struct Link {
+    connected: AtomicBool,
+    /// Something did not fit into the queue: nothing after it is sent, and the loop makes another connection.
+    is_cut: AtomicBool,
+}
+
 /// Sends to the relay. Clones share the connection; it ends when all are dropped.
 #[derive(Clone)]
 pub struct RelayHandle {
     orders: mpsc::Sender<Order>,
-    connected: Arc<AtomicBool>,
+    link: Arc<Link>,
 }
 
 impl RelayHandle {
@@ -71,24 +79,31 @@ impl RelayHandle {
     ///
     /// # Errors
     /// [`RelayError::NotConnected`] while there is no connection (nothing is queued for later),
-    /// [`RelayError::QueueFull`] when too much waits, [`RelayError::Closed`] after the end.
+    /// [`RelayError::QueueFull`] when too much waits: the connection is lost then, which is told as any other loss;
+    /// [`RelayError::Closed`] after the end.
     pub fn send(&self, message: ClientMessage) -> Result<(), RelayError> {
-        if !self.connected.load(Ordering::Acquire) {
+        if !self.is_connected() {
             return Err(RelayError::NotConnected);
+        }
+        if self.link.is_cut.load(Ordering::Acquire) {
+            return Err(RelayError::QueueFull);
         }
         self.order(Order::Send(Box::new(message)))
     }
 
     /// Gives the present connection up and makes another: what came on it makes no sense.
     pub fn reconnect(&self) {
-        // Without a connection, or with a full queue, the loop is about to reconnect by itself.
+        // Without a connection, or with a full queue, the loop reconnects by itself.
         let _ = self.order(Order::Reconnect);
     }
 
     fn order(&self, order: Order) -> Result<(), RelayError> {
         match self.orders.try_send(order) {
             Ok(()) => Ok(()),
-            Err(mpsc::error::TrySendError::Full(_)) => Err(RelayError::QueueFull),
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                self.link.is_cut.store(true, Ordering::Release);
+                Err(RelayError::QueueFull)
+            }
             Err(mpsc::error::TrySendError::Closed(_)) => Err(RelayError::Closed),
         }
     }
@@ -96,7 +111,7 @@ impl RelayHandle {
     /// Whether messages flow at the moment.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.connected.load(Ordering::Acquire)
+        self.link.connected.load(Ordering::Acquire)
     }
 }
 
@@ -109,8 +124,8 @@ impl RelayHandle {
 pub fn connect_relay(settings: RelaySettings) -> (RelayHandle, mpsc::Receiver<RelayEvent>) {
     let (orders, ordered) = mpsc::channel(OUTGOING_QUEUE);
     let (events, receiver) = mpsc::channel(EVENT_QUEUE);
-    let connected = Arc::new(AtomicBool::new(false));
-    let driver = RelayDriver::new(settings, ordered, events, Arc::clone(&connected));
+    let link = Arc::new(Link::default());
+    let driver = RelayDriver::new(settings, ordered, events, Arc::clone(&link));
     tokio::spawn(driver.run());
-    (RelayHandle { orders, connected }, receiver)
+    (RelayHandle { orders, link }, receiver)
 }

@@ -94,6 +94,22 @@ async fn messages_pass_both_ways_and_a_lost_connection_is_made_anew() {
 }
 
 #[tokio::test]
+async fn connection_over_which_something_could_not_be_sent_is_made_anew() {
+    let (listener, address) = listen().await;
+    let (handle, mut events) = connect_relay(settings(address));
+    let socket = accept(&listener).await;
+    assert!(matches!(event(&mut events).await, RelayEvent::Connected));
+    let refused = (0..10_000).find_map(|_| handle.send(open(1)).err());
+    assert_eq!(refused, Some(RelayError::QueueFull));
+    assert!(matches!(event(&mut events).await, RelayEvent::Lost { why: RelayError::QueueFull }));
+    drop(socket);
+    let mut socket = accept(&listener).await;
+    assert!(matches!(event(&mut events).await, RelayEvent::Connected));
+    handle.send(open(3)).unwrap();
+    assert_eq!(message(&mut socket).await, open(3));
+}
+
+#[tokio::test]
 async fn silent_relay_counts_as_lost_within_five_seconds() {
     let (listener, address) = listen().await;
     let (_handle, mut events) = connect_relay(settings(address));

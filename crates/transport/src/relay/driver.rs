@@ -1,7 +1,7 @@
 //! The loop that keeps the relay connection up.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use url::Url;
 
-use super::{Order, RELAY_PATH, RELAY_SILENCE_LIMIT, RelayEvent, RelaySettings};
+use super::{Link, Order, RELAY_PATH, RELAY_SILENCE_LIMIT, RelayEvent, RelaySettings};
 use crate::backoff::Backoff;
 use crate::socket::{self, Socket, SocketError, SocketPlan};
 use crate::{Cleartext, RelayError, TlsTrust, random};
@@ -38,7 +38,7 @@ pub(super) struct RelayDriver {
     settings: RelaySettings,
     orders: mpsc::Receiver<Order>,
     events: mpsc::Sender<RelayEvent>,
-    connected: Arc<AtomicBool>,
+    link: Arc<Link>,
 }
 
 impl RelayDriver {
@@ -46,9 +46,9 @@ impl RelayDriver {
         settings: RelaySettings,
         orders: mpsc::Receiver<Order>,
         events: mpsc::Sender<RelayEvent>,
-        connected: Arc<AtomicBool>,
+        link: Arc<Link>,
     ) -> Self {
-        Self { settings, orders, events, connected }
+        Self { settings, orders, events, link }
     }
 
     pub(super) async fn run(mut self) {
@@ -60,7 +60,7 @@ impl RelayDriver {
             }
             let begun = Instant::now();
             let end = self.run_once().await;
-            self.connected.store(false, Ordering::Release);
+            self.link.connected.store(false, Ordering::Release);
             let End::Lost(why) = end else { return };
             tracing::info!(code = why.code(), "relay connection lost");
             if begun.elapsed() >= STABLE_AFTER {
@@ -91,7 +91,8 @@ impl RelayDriver {
         };
         // What was queued before this moment belonged to the connection before.
         while self.orders.try_recv().is_ok() {}
-        self.connected.store(true, Ordering::Release);
+        self.link.is_cut.store(false, Ordering::Release);
+        self.link.connected.store(true, Ordering::Release);
         if self.events.send(RelayEvent::Connected).await.is_err() {
             return End::Abandoned;
         }
@@ -128,6 +129,9 @@ impl RelayDriver {
             tokio::select! {
                 order = self.orders.recv() => match order {
                     None => return End::Abandoned,
+                    Some(_) if self.link.is_cut.load(Ordering::Acquire) => {
+                        return End::Lost(RelayError::QueueFull);
+                    }
                     Some(Order::Reconnect) => return End::Lost(RelayError::Protocol),
                     Some(Order::Send(message)) => {
                         if let Err(error) = write(socket, &message).await {
