@@ -101,9 +101,7 @@ impl GroupMachine {
             GroupInput::Admit { admission, key_package, replaces, turn } => {
                 self.plan_admission(at, admission, &key_package, replaces, turn)?;
             }
-            GroupInput::WithdrawAdmission(admission) => {
-                self.plan.admissions.retain(|planned| planned.id != admission);
-            }
+            GroupInput::WithdrawAdmission(admission) => self.withdraw(admission),
             GroupInput::Remove { member, turn } => self.plan_removal(at, member, turn)?,
             GroupInput::EditRules(edits) => self.plan_edits(edits)?,
             GroupInput::SetOnline(online) => self.plan.online = online,
@@ -251,6 +249,20 @@ impl GroupMachine {
         let cause = Cause { since: at, turn };
         self.plan.admissions.push(Admission { id, key_package, leaf_key: leaf.leaf_key, replaces, cause });
         Ok(())
+    }
+
+    /// Nobody is added after all. A commit on its way is never taken back: its leaf is removed again when it has won.
+    fn withdraw(&mut self, admission: AdmissionId) {
+        let Some(at) = self.plan.admissions.iter().position(|planned| planned.id == admission) else {
+            return;
+        };
+        let withdrawn = self.plan.admissions.remove(at);
+        if let Some(own) = &mut self.own_commit
+            && own.admissions.contains(&admission)
+        {
+            own.admissions.retain(|added| *added != admission);
+            own.withdrawn.push(withdrawn.leaf_key);
+        }
     }
 
     /// No two leaves may share an HPKE key (RFC 9420 §12.2): whoever copies one would spoil the commit.

@@ -76,7 +76,7 @@ pub enum GroupInput {
         /// Whose turn it is.
         turn: CommitTurn,
     },
-    /// Do not add after all, unless the commit is on its way.
+    /// Do not add after all. Where the commit is on its way, no Welcome follows, and the next one removes the leaf.
     WithdrawAdmission(AdmissionId),
     /// Remove a member.
     Remove {

@@ -161,7 +161,7 @@ impl Plan {
         }
     }
 
-    /// Forgets what the new epoch has settled; gives back admissions that another member committed.
+    /// Forgets what the new epoch has settled, whoever committed it.
     pub(crate) fn settle(&mut self, roster: &Roster) {
         self.admissions.retain(|admission| !roster.has_key(&admission.leaf_key));
         self.removals.retain(|id, _| roster.by_id(*id).is_some());

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use incamera_identity::VerifyingKey;
 use incamera_types::{MemberId, Mono};
 use openmls::prelude::StagedCommit;
 use openmls_traits::OpenMlsProvider as _;
@@ -12,8 +13,8 @@ use crate::authority::Verdict;
 use crate::error::{GroupError, Refusal};
 use crate::facts::CommitFacts;
 use crate::keys::EpochChange;
-use crate::message::{EpochStarted, GroupOutput};
-use crate::plan::AuthorLeaf;
+use crate::message::{CommitTurn, EpochStarted, GroupOutput};
+use crate::plan::{AuthorLeaf, Cause};
 use crate::roster::Roster;
 use crate::rules::Lock;
 
@@ -69,6 +70,7 @@ impl GroupMachine {
             });
         if adopted.is_ok() {
             self.send_welcomes(own.welcome, &own.admissions);
+            self.remove_withdrawn(now, &own.withdrawn);
         }
         self.require(&adopted, committer);
     }
@@ -80,6 +82,13 @@ impl GroupMachine {
             let welcome = Arc::clone(&welcome);
             self.outputs.push_back(GroupOutput::SendWelcome { admission: *admission, welcome });
         }
+    }
+
+    /// Whose admission was withdrawn while the commit was on its way goes with the next one.
+    fn remove_withdrawn(&mut self, now: Mono, withdrawn: &[VerifyingKey]) {
+        let added = self.roster.iter().filter(|member| withdrawn.contains(&member.leaf_key));
+        let cause = Cause { since: now, turn: CommitTurn::Own };
+        self.plan.removals.extend(added.map(|member| (member.id, cause)));
     }
 
     /// A commit that is valid but cannot be followed leaves this member behind.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use incamera_identity::VerifyingKey;
 use incamera_types::{LeafIndex, MAX_COMMIT_BYTES, MemberId, Mono};
 use openmls::prelude::{
     CommitMessageBundle, Extension, KeyPackage, LeafNodeIndex, MlsMessageOut, UnknownExtension,
@@ -24,7 +25,10 @@ use crate::rules::{Lock, Rules, VerifiedRules};
 pub(super) struct OwnCommit {
     pub(crate) blob: Arc<[u8]>,
     pub(crate) welcome: Option<Arc<[u8]>>,
+    /// Who gets the Welcome.
     pub(crate) admissions: Vec<AdmissionId>,
+    /// The leaf keys of whom it adds although nobody wants that any more.
+    pub(crate) withdrawn: Vec<VerifyingKey>,
     pub(crate) edits: usize,
     pub(crate) verdict: Verdict,
     pub(crate) sent_at: Mono,
@@ -125,8 +129,16 @@ impl GroupMachine {
             }
         };
         self.outputs.push_back(GroupOutput::AppendCommit { blob: Arc::clone(&blob) });
-        self.own_commit =
-            Some(OwnCommit { blob, welcome, admissions, edits, verdict, sent_at: now, attempts: 0 });
+        self.own_commit = Some(OwnCommit {
+            blob,
+            welcome,
+            admissions,
+            withdrawn: Vec::new(),
+            edits,
+            verdict,
+            sent_at: now,
+            attempts: 0,
+        });
         Ok(())
     }
 

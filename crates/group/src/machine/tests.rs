@@ -54,6 +54,45 @@ fn a_welcome_leaves_only_after_its_commit_won() {
 }
 
 #[test]
+fn a_withdrawn_admission_is_not_committed_and_undone_where_its_commit_was_on_its_way() {
+    let mut room = Room::of(2, 31);
+    let (ada, ben, cleo) = (room.joiner(), room.joiner(), room.joiner());
+    let on_its_way = room.admit(0, &ada, None);
+    let planned = room.admit(0, &ben, None);
+    let wanted = room.admit(0, &cleo, None);
+    for admission in [on_its_way, planned] {
+        room.input(0, GroupInput::WithdrawAdmission(admission)).unwrap();
+    }
+    room.settle();
+    assert!(room.peers[1].machine.roster().has_key(&ada.leaf_key()), "the log may have had it already");
+    room.pass(Duration::from_millis(250));
+    room.settle();
+    assert!(room.welcomes.contains_key(&wanted));
+    assert!(!room.welcomes.contains_key(&on_its_way) && !room.welcomes.contains_key(&planned));
+    let members = room.peers[1].machine.roster();
+    assert!(!members.has_key(&ada.leaf_key()) && !members.has_key(&ben.leaf_key()));
+    room.assert_agreement_without_joiners(1);
+}
+
+#[test]
+fn an_admission_that_was_withdrawn_from_a_commit_that_lost_takes_nobody_away() {
+    let mut room = Room::of(3, 32);
+    make_cohost(&mut room, 1);
+    let ada = room.joiner();
+    let withdrawn = room.admit(0, &ada, None);
+    let admitted = room.admit(1, &ada, None);
+    room.input(0, GroupInput::WithdrawAdmission(withdrawn)).unwrap();
+    room.append(1);
+    room.append(0);
+    room.deliver();
+    room.pass(Duration::from_millis(250));
+    room.settle();
+    assert!(room.welcomes.contains_key(&admitted) && !room.welcomes.contains_key(&withdrawn));
+    assert!(room.peers[2].machine.roster().has_key(&ada.leaf_key()));
+    room.assert_agreement_without_joiners(1);
+}
+
+#[test]
 fn one_hundred_people_join_at_once_in_two_commits() {
     let mut room = Room::of(2, 4);
     let entries = room.log.len();
