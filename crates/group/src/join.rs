@@ -115,8 +115,10 @@ impl Joiner {
 
     /// Switches safeguards off in the groups that this joiner enters.
     #[cfg(feature = "danger-sabotage")]
-    pub fn set_safeguards(&mut self, safeguards: Safeguards) {
+    #[must_use]
+    pub fn with_safeguards(mut self, safeguards: Safeguards) -> Self {
         self.safeguards = safeguards;
+        self
     }
 
     /// The key package for the knock (an MLSMessage).

@@ -4,12 +4,11 @@
 use core::time::Duration;
 
 use incamera_group::hpke::{HpkePrivateKey, HpkePublicKey};
-use incamera_group::{GroupError, Joiner};
-use incamera_identity::{DisplayName, SigningKey};
-use incamera_relay_proto::{Blob, Incarnation, Request, ResumeSecret};
+use incamera_group::{Expectation, GroupError, GroupMachine, Joiner};
+use incamera_identity::SigningKey;
+use incamera_relay_proto::{Blob, Incarnation, LobbyPublicKey, Request, ResumeSecret};
 use incamera_types::{Mono, Now, PROTOCOL_VERSION, RoomId};
 
-use crate::card::TrustedCard;
 use crate::entropy::SharedEntropy;
 use crate::error::MeetingError;
 use crate::knock::{KnockBody, Replaced};
@@ -18,7 +17,7 @@ use crate::link_keys::KnockProofKey;
 /// Time in which the relay must have shown the card and taken the knock.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// Time for which a knock waits for a host.
+/// Time for which somebody waits for a host, with one knock or several.
 const WAIT_FOR: Duration = Duration::from_secs(30 * 60);
 
 /// Time after which an unconfirmed join is shown as suspicious.
@@ -32,6 +31,12 @@ const KNOCK_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// Knocks that one door makes by itself (a stale one, a lost one); then the user has to decide.
 const MAX_KNOCKS: u8 = 5;
+
+/// A knock that is called too old so soon did not wait: the clocks are to blame.
+const CALLED_OLD_WITHIN: Duration = Duration::from_secs(60);
+
+/// How often a relay may say that the room has no place for another connection.
+const MAX_CROWDED: u8 = 3;
 
 /// How far the joiner has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +68,9 @@ pub(crate) enum Overdue {
 /// One attempt to get in.
 pub(crate) struct Door {
     pub(crate) stage: Stage,
-    pub(crate) joiner: Joiner,
+    /// The keys of the present knock. An earlier one may have been admitted without our hearing of it, and no two leaves
+    /// may have the same keys.
+    joiner: Option<Joiner>,
     pub(crate) nonce: [u8; 16],
     pub(crate) reply_key: HpkePrivateKey,
     /// Signs a later rejoin of the leaf that this door leads to.
@@ -75,38 +82,40 @@ pub(crate) struct Door {
     pub(crate) incarnation: Option<Incarnation>,
     pub(crate) replies_seen: u16,
     knocks: u8,
+    knocked_at: Mono,
+    /// Knocks that were called too old as soon as they were made.
+    called_old_at_once: u8,
+    crowded: u8,
+    give_up_at: Option<Mono>,
     deadline: Option<Mono>,
     knock_at: Option<Mono>,
 }
 
 impl Door {
     /// A door; `replaces` when a member lost the keys and comes back.
-    pub(crate) fn new(
-        name: DisplayName,
-        identity: Option<&SigningKey>,
-        replaces: Option<Replaced>,
-        entropy: &mut SharedEntropy,
-    ) -> Result<Self, MeetingError> {
-        let joiner = Joiner::new(name, identity, Box::new(entropy.clone()));
+    pub(crate) fn new(replaces: Option<Replaced>, entropy: &mut SharedEntropy) -> Result<Self, MeetingError> {
         let reply_key = HpkePrivateKey::generate(entropy);
-        let group = |_: GroupError| MeetingError::Group;
         Ok(Self {
             stage: Stage::Approaching,
-            joiner: joiner.map_err(group)?,
+            joiner: None,
             nonce: entropy.bytes(),
-            reply_key: reply_key.map_err(group)?,
+            reply_key: reply_key.map_err(|_: GroupError| MeetingError::Group)?,
             rejoin_key: SigningKey::generate(entropy),
             replaces,
             resume: None,
             incarnation: None,
             replies_seen: 0,
             knocks: 0,
+            knocked_at: Mono::default(),
+            called_old_at_once: 0,
+            crowded: 0,
+            give_up_at: None,
             deadline: None,
             knock_at: None,
         })
     }
 
-    /// The connection is open: the relay has to answer in time.
+    /// Something was asked for: the relay has to answer in time.
     pub(crate) fn expect_answer(&mut self, now: Mono) {
         if self.stage == Stage::Approaching {
             self.deadline = Some(now.plus(ANSWER_WITHIN));
@@ -120,35 +129,35 @@ impl Door {
         }
     }
 
-    /// The knock for this card; `None` when too many were made.
+    /// The knock of this joiner, sealed to the lobby key of a card; `None` when too many were made.
     pub(crate) fn knock(
         &mut self,
         now: Now,
         room: RoomId,
-        card: &TrustedCard,
-        proof_key: &KnockProofKey,
+        joiner: Joiner,
+        (lobby_key, proof_key): (LobbyPublicKey, &KnockProofKey),
         entropy: &mut SharedEntropy,
     ) -> Option<Result<Request, MeetingError>> {
         self.knocks = self.knocks.checked_add(1).filter(|knocks| *knocks <= MAX_KNOCKS)?;
+        self.knocked_at = now.mono;
         self.nonce = entropy.bytes();
         let mut body = KnockBody {
             version: PROTOCOL_VERSION,
-            card_counter: card.counter,
             nonce: self.nonce,
             time_ms: now.unix_ms,
             reply_key: self.reply_key.public_key().0,
             rejoin_key: *self.rejoin_key.verifying_key().as_bytes(),
-            key_package: self.joiner.key_package().to_vec(),
+            key_package: joiner.key_package().to_vec(),
             rejoin: None,
         };
+        self.joiner = Some(joiner);
         if let Some(replaced) = &self.replaces {
             body.claim_rejoin(replaced);
         }
         let resume = ResumeSecret::new(entropy.bytes());
         self.resume = Some(resume.clone());
         self.replies_seen = 0;
-        let lobby_key = HpkePublicKey(card.lobby_key.0);
-        let sealed = body.seal(room, &lobby_key, proof_key, entropy);
+        let sealed = body.seal(room, &HpkePublicKey(lobby_key.0), proof_key, entropy);
         Some(sealed.and_then(|sealed| {
             let blob = Blob::pad(&sealed).map_err(|_| MeetingError::Internal)?;
             Ok(Request::Knock { blob, resume })
@@ -159,7 +168,7 @@ impl Door {
     pub(crate) fn taken(&mut self, now: Mono) {
         if self.stage == Stage::Approaching {
             self.stage = Stage::Waiting;
-            self.deadline = Some(now.plus(WAIT_FOR));
+            self.deadline = Some(*self.give_up_at.get_or_insert(now.plus(WAIT_FOR)));
         }
     }
 
@@ -179,10 +188,34 @@ impl Door {
         self.knock_at.take_if(|at| *at <= now).is_some()
     }
 
-    /// The Welcome was believed.
-    pub(crate) fn welcomed(&mut self, now: Mono) {
-        self.stage = Stage::Confirming { since: now };
-        self.deadline = Some(now.plus(SUSPECT_AFTER));
+    /// A host called the knock too old. Tells whether the clocks are to blame: this one did not wait, nor did one before.
+    pub(crate) fn called_old(&mut self, now: Mono) -> bool {
+        if now.since(self.knocked_at) < CALLED_OLD_WITHIN {
+            self.called_old_at_once = self.called_old_at_once.saturating_add(1);
+        }
+        self.called_old_at_once > 1
+    }
+
+    /// The relay has no place for another connection. Tells whether it has said so too often.
+    pub(crate) const fn turned_back(&mut self) -> bool {
+        self.crowded = self.crowded.saturating_add(1);
+        self.crowded >= MAX_CROWDED
+    }
+
+    /// Enters the group of a Welcome for the present knock, if it leads to the link.
+    ///
+    /// # Errors
+    /// As [`Joiner::join`].
+    pub(crate) fn join(
+        &mut self,
+        now: Now,
+        welcome: &[u8],
+        expectation: &Expectation,
+    ) -> Result<GroupMachine, GroupError> {
+        let group = self.joiner.as_ref().ok_or(GroupError::Welcome)?.join(now, welcome, expectation)?;
+        self.stage = Stage::Confirming { since: now.mono };
+        self.deadline = Some(now.mono.plus(SUSPECT_AFTER));
+        Ok(group)
     }
 
     /// What is overdue; moves the deadline on.

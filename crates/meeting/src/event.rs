@@ -51,6 +51,8 @@ pub enum StopReason {
     Locked,
     /// Nobody answered the knock in time.
     NotAnswered,
+    /// Our clock and the host's are too far apart: every knock counts as an old one.
+    ClockWrong,
     /// The room does not exist at the relay, or no longer.
     NoSuchRoom,
     /// The relay's card does not belong to the link, is expired, or is older than one seen before.

@@ -53,8 +53,6 @@ pub(crate) struct Replaced {
 pub struct KnockBody {
     /// [`incamera_types::PROTOCOL_VERSION`] of the knocker.
     pub version: u16,
-    /// The card that the knocker saw.
-    pub card_counter: u64,
     /// Random; an admitter's heartbeat echoes it (SEC-19).
     pub nonce: [u8; 16],
     /// The knocker's wall clock, milliseconds since the Unix epoch.
@@ -72,7 +70,7 @@ pub struct KnockBody {
 impl fmt::Debug for KnockBody {
     /// The key package holds the name: it is not shown (SEC-12).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KnockBody").field("card_counter", &self.card_counter).finish_non_exhaustive()
+        f.debug_struct("KnockBody").field("version", &self.version).finish_non_exhaustive()
     }
 }
 
@@ -172,7 +170,6 @@ mod tests {
     fn body() -> KnockBody {
         KnockBody {
             version: PROTOCOL_VERSION,
-            card_counter: 1,
             nonce: [2; 16],
             time_ms: NOON.unix_ms,
             reply_key: [3; 32],
@@ -216,7 +213,7 @@ mod tests {
 
     #[test]
     fn sec_12_debug_shows_no_key_package() {
-        assert_eq!(format!("{:?}", body()), "KnockBody { card_counter: 1, .. }");
+        assert_eq!(format!("{:?}", body()), format!("KnockBody {{ version: {PROTOCOL_VERSION}, .. }}"));
     }
 
     #[test]

@@ -27,6 +27,7 @@
 compile_error!("danger-sabotage switches safeguards off and must not be in a release build");
 
 mod alarms;
+mod answers;
 mod card;
 mod chat;
 mod codes;

@@ -52,9 +52,9 @@ pub(crate) enum Decision {
 /// Why a knock does not get into the lobby.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turned {
-    /// It is there already; the relay tells of it after each connection.
+    /// It waits already; the relay tells of it after each connection.
     Known,
-    /// Its nonce came under another knock: a replay.
+    /// Its nonce came before: a replay.
     Replayed,
     /// Too many wait.
     Full,
@@ -64,8 +64,8 @@ pub(crate) enum Turned {
 pub(crate) struct Lobby {
     keys: VecDeque<HpkePrivateKey>,
     waiting: BTreeMap<KnockId, Knocker>,
-    nonces: VecDeque<(u64, [u8; 16], KnockId)>,
-    refused: VecDeque<([u8; 16], KnockId)>,
+    nonces: VecDeque<(u64, [u8; 16])>,
+    refused: VecDeque<[u8; 16]>,
     next_number: u32,
     echoes: VecDeque<(Mono, [u8; 16])>,
     rejoin_keys: BTreeMap<VerifyingKey, VerifyingKey>,
@@ -110,27 +110,29 @@ impl Lobby {
 
     /// Whether a knock is new. Remembers nothing yet: who floods with knocks that are not let in costs nobody a place.
     ///
+    /// Each nonce is taken once. A knock that waits no more was answered, or its knocker has given up: shown again, be it
+    /// under its own id, it adds nobody (SEC-19).
+    ///
     /// # Errors
     /// [`Turned::Known`], [`Turned::Replayed`].
     pub(crate) fn check(&self, knock: KnockId, body: &KnockBody) -> Result<(), Turned> {
         if self.waiting.contains_key(&knock) {
             return Err(Turned::Known);
         }
-        let let_in = self.nonces.iter().map(|(_, nonce, first)| (nonce, first));
-        let refused = self.refused.iter().map(|(nonce, first)| (nonce, first));
-        match let_in.chain(refused).find(|(nonce, _)| **nonce == body.nonce) {
-            Some((_, first)) if *first != knock => Err(Turned::Replayed),
-            _ => Ok(()),
+        let let_in = self.nonces.iter().map(|(_, nonce)| nonce);
+        if let_in.chain(&self.refused).any(|nonce| *nonce == body.nonce) {
+            return Err(Turned::Replayed);
         }
+        Ok(())
     }
 
-    /// Remembers a knock that was answered with a refusal: shown again under another id, when the door may be open, it is
-    /// a replay (SEC-19).
-    pub(crate) fn refuse(&mut self, knock: KnockId, body: &KnockBody) {
+    /// Remembers a knock that was answered with a refusal: shown again when the door may be open, it is a replay
+    /// (SEC-19).
+    pub(crate) fn refuse(&mut self, body: &KnockBody) {
         if self.refused.len() >= MAX_REFUSED {
             self.refused.pop_front();
         }
-        self.refused.push_back((body.nonce, knock));
+        self.refused.push_back(body.nonce);
     }
 
     /// Whether there is a place for a knock. A member that comes back has one of its own: nobody can fill the
@@ -155,7 +157,7 @@ impl Lobby {
         if is_full { Err(Turned::Full) } else { Ok(()) }
     }
 
-    /// Lets a checked knock wait, and remembers it: it is not let in again under another id.
+    /// Lets a checked knock wait, and remembers it: it is not let in again.
     pub(crate) fn add(
         &mut self,
         unix_ms: u64,
@@ -166,9 +168,7 @@ impl Lobby {
     ) -> KnockNumber {
         self.next_number = self.next_number.saturating_add(1);
         let number = KnockNumber(self.next_number);
-        if !self.nonces.iter().any(|(_, nonce, _)| *nonce == body.nonce) {
-            self.nonces.push_back((unix_ms, body.nonce, knock));
-        }
+        self.nonces.push_back((unix_ms, body.nonce));
         let knocker = Knocker {
             number,
             knock,
@@ -185,16 +185,14 @@ impl Lobby {
         number
     }
 
-    /// Marks a knock as admitted.
-    pub(crate) fn admit(&mut self, number: KnockNumber) -> Option<&Knocker> {
-        let knocker = self.waiting.values_mut().find(|knocker| knocker.number == number)?;
-        knocker.decision = Decision::Admitted;
-        Some(knocker)
-    }
-
     /// The knock with this number.
     pub(crate) fn get(&self, number: KnockNumber) -> Option<&Knocker> {
         self.waiting.values().find(|knocker| knocker.number == number)
+    }
+
+    /// The knock with this number, to decide about it.
+    pub(crate) fn get_mut(&mut self, number: KnockNumber) -> Option<&mut Knocker> {
+        self.waiting.values_mut().find(|knocker| knocker.number == number)
     }
 
     /// Takes a knock out of the lobby.
@@ -219,18 +217,24 @@ impl Lobby {
     /// prove that it rejoins. Tells whether there is anything to echo.
     pub(crate) fn joined(&mut self, now: Mono, leaf_keys: &[VerifyingKey]) -> bool {
         let joined = self.waiting.values().filter(|knocker| leaf_keys.contains(&knocker.leaf_key));
-        let before = self.echoes.len();
+        let mut nonces = Vec::new();
         for knocker in joined {
-            self.echoes.push_back((now, knocker.nonce));
+            nonces.push(knocker.nonce);
             if let Some(rejoin_key) = knocker.rejoin_key {
                 self.rejoin_keys.insert(knocker.leaf_key, rejoin_key);
             }
         }
-        let any = self.echoes.len() > before;
+        nonces.iter().for_each(|nonce| self.echo(now, *nonce));
+        !nonces.is_empty()
+    }
+
+    /// Echoes a nonce from now on: its knocker is only now being told that it was added.
+    pub(crate) fn echo(&mut self, now: Mono, nonce: [u8; 16]) {
+        self.echoes.retain(|(_, known)| *known != nonce);
+        self.echoes.push_back((now, nonce));
         while self.echoes.len() > MAX_NONCES {
             self.echoes.pop_front();
         }
-        any
     }
 
     /// Forgets the rejoin keys of everybody but these leaves.
@@ -268,7 +272,6 @@ mod tests {
         wide[..8].copy_from_slice(&nonce.to_be_bytes());
         KnockBody {
             version: 1,
-            card_counter: 1,
             nonce: wide,
             time_ms: 0,
             reply_key: [0; 32],
@@ -303,15 +306,16 @@ mod tests {
         come(lobby, number, nonce, None)
     }
 
+    /// SEC-19
     #[test]
-    fn replayed_nonce_is_turned_away_under_another_knock_but_not_under_its_own() {
+    fn knock_that_waits_no_more_is_a_replay_under_any_id() {
         let mut lobby = Lobby::new(None);
         assert_eq!(knock(&mut lobby, 1, 5), Ok(KnockNumber(1)));
-        assert_eq!(knock(&mut lobby, 1, 5), Err(Turned::Known));
+        assert_eq!(knock(&mut lobby, 1, 5), Err(Turned::Known), "told again after a reconnection");
         assert_eq!(knock(&mut lobby, 2, 5), Err(Turned::Replayed));
         lobby.remove(id(1));
+        assert_eq!(knock(&mut lobby, 1, 5), Err(Turned::Replayed));
         assert_eq!(knock(&mut lobby, 2, 5), Err(Turned::Replayed));
-        assert_eq!(knock(&mut lobby, 1, 5), Ok(KnockNumber(2)), "told again after a reconnection");
     }
 
     #[test]
@@ -342,12 +346,13 @@ mod tests {
 
     /// SEC-19
     #[test]
-    fn refused_knock_is_a_replay_under_another_id_and_takes_nobodys_place() {
+    fn refused_knock_is_a_replay_under_any_id_and_takes_nobodys_place() {
         let mut lobby = Lobby::new(None);
         for n in 0..20_000 {
             assert_eq!(lobby.check(id(n), &body(n)), Ok(()));
-            lobby.refuse(id(n), &body(n));
+            lobby.refuse(&body(n));
         }
+        assert_eq!(lobby.check(id(19_999), &body(19_999)), Err(Turned::Replayed));
         assert_eq!(lobby.check(id(20_001), &body(19_999)), Err(Turned::Replayed));
         assert_eq!(lobby.find_place(0, None), Ok(()));
         assert!(lobby.nonces.is_empty() && lobby.refused.len() == MAX_REFUSED);

@@ -24,6 +24,7 @@ use incamera_relay_proto::Request;
 use incamera_types::{Epoch, Invite, LeafIndex, MemberId, Mono, Now};
 
 use crate::alarms::Alarms;
+use crate::answers::Answers;
 use crate::card::CardWatch;
 use crate::chat::Chat;
 use crate::codes::AlarmCode;
@@ -86,6 +87,7 @@ pub struct MeetingMachine {
     founder: Option<Founder>,
     admin: Option<Admin>,
     lobby: Lobby,
+    answers: Answers,
     // Being in.
     group: Option<GroupMachine>,
     rejoin_key: Option<SigningKey>,

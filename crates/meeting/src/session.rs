@@ -1,7 +1,6 @@
-//! The conversation with the relay on one connection: who asked what, what is open, what waits for the next
-//! connection.
+//! The conversation with the relay on one connection: who asked what, and what is open.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use incamera_relay_proto::{ClientMessage, ClientRef, Request};
 
@@ -9,9 +8,6 @@ use crate::log::digest_of;
 
 /// Requests remembered until their answer; a relay that answers nothing costs no more than this.
 const MAX_UNANSWERED: usize = 256;
-
-/// Requests kept for the next connection.
-const MAX_WAITING: usize = 64;
 
 /// How far the conversation has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,7 +59,6 @@ pub(crate) struct Session {
     phase: Phase,
     next_ref: u32,
     unanswered: BTreeMap<ClientRef, Asked>,
-    waiting: VecDeque<(Purpose, Request)>,
 }
 
 impl Session {
@@ -118,19 +113,6 @@ impl Session {
     pub(crate) fn appended(&mut self, in_reply_to: ClientRef) -> Option<[u8; 16]> {
         self.unanswered.remove(&in_reply_to).and_then(|asked| asked.entry)
     }
-
-    /// Keeps a request for when the room is open (again); the oldest goes when there are too many.
-    pub(crate) fn defer(&mut self, purpose: Purpose, request: Request) {
-        if self.waiting.len() >= MAX_WAITING {
-            self.waiting.pop_front();
-        }
-        self.waiting.push_back((purpose, request));
-    }
-
-    /// The requests that were kept, in order.
-    pub(crate) fn take_deferred(&mut self) -> VecDeque<(Purpose, Request)> {
-        core::mem::take(&mut self.waiting)
-    }
 }
 
 #[cfg(test)]
@@ -142,10 +124,8 @@ mod tests {
         let mut session = Session::default();
         for _ in 0..10_000 {
             session.ask(Purpose::FetchCard, Request::FetchCard);
-            session.defer(Purpose::FetchCard, Request::FetchCard);
         }
         assert_eq!(session.unanswered.len(), MAX_UNANSWERED);
-        assert_eq!(session.take_deferred().len(), MAX_WAITING);
     }
 
     #[test]

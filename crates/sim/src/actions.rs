@@ -54,7 +54,7 @@ const WEIGHTS: &[(u64, Action)] = &[
     (16, Action::HoldBack),
     (12, Action::LeaveBehind),
     (36, Action::LoseKey),
-    (5, Action::ReplayKnock),
+    (8, Action::ReplayKnock),
     (48, Action::PlayTrick),
 ];
 
@@ -130,17 +130,29 @@ impl World {
         }
     }
 
-    /// The host looks at who waits.
+    /// The host looks at who waits. It may decide again about whom it has admitted, until that one is in.
     fn decide_knocks(&mut self) {
         if self.actors[HOST].life != Life::Running {
             return;
         }
         for knock in self.actors[HOST].knocks.clone() {
-            let denies = self.chance.happens(100);
+            let was_admitted = self.actors[HOST].admitted.contains(&knock);
+            let denies = self.chance.happens(if was_admitted { 300 } else { 100 });
             let command = if denies { Command::Deny { knock } } else { Command::Admit { knock } };
-            if self.command(HOST, command).is_ok() {
-                self.counts.add(if denies { "knock denied" } else { "knock admitted" });
-                self.actors[HOST].knocks.retain(|known| *known != knock);
+            match self.command(HOST, command) {
+                Err(_) => {}
+                Ok(()) if denies => {
+                    let kind =
+                        if was_admitted { "knock denied after it was admitted" } else { "knock denied" };
+                    self.counts.add(kind);
+                    self.note(HOST, kind);
+                    self.actors[HOST].denied.insert(knock);
+                }
+                Ok(()) if was_admitted => self.counts.add("knock admitted twice"),
+                Ok(()) => {
+                    self.counts.add("knock admitted");
+                    self.actors[HOST].admitted.insert(knock);
+                }
             }
         }
     }

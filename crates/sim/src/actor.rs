@@ -42,6 +42,9 @@ pub(crate) struct Actor {
     pub(crate) heard_members: BTreeSet<MemberId>,
     pub(crate) chats: HashSet<String>,
     pub(crate) knocks: Vec<KnockNumber>,
+    /// Knocks that its user has admitted, and denied after that or at once.
+    pub(crate) admitted: BTreeSet<KnockNumber>,
+    pub(crate) denied: BTreeSet<KnockNumber>,
     pub(crate) connection: Option<ConnectionId>,
     /// Until when it cannot reach the relay.
     pub(crate) cut_until: Option<Mono>,
@@ -88,6 +91,8 @@ impl Actor {
             heard_members: BTreeSet::new(),
             chats: HashSet::new(),
             knocks: Vec::new(),
+            admitted: BTreeSet::new(),
+            denied: BTreeSet::new(),
             connection: None,
             cut_until: None,
             hindered: None,

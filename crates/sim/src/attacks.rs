@@ -20,7 +20,7 @@ pub(crate) const REPLAYED_REFS: u32 = 0xf800_0000;
 pub(crate) struct Attacks {
     commits: Vec<Blob>,
     messages: Vec<Blob>,
-    pub(crate) knocks: Vec<(Mono, Blob)>,
+    pub(crate) knocks: Vec<(Mono, KnockId, Blob)>,
     sealed_in: HashMap<Blob, Epoch>,
     /// The epoch in which the message that is being delivered was sealed.
     pub(crate) delivering: Option<Epoch>,
@@ -125,27 +125,24 @@ impl World {
         self.network.schedule(at, Happening::ToRelay { connection, message, wire_bytes: bytes.len() });
     }
 
-    /// The relay shows the host a knock that it has seen before.
+    /// The relay shows the host a knock that it has seen before, under its own id or another.
     pub(crate) fn replay_knock(&mut self) {
         let long_ago = self.now.mono.minus(core::time::Duration::from_secs(4));
-        let old: Vec<Blob> = self
-            .attacks
-            .knocks
-            .iter()
-            .filter(|(at, _)| *at < long_ago)
-            .map(|(_, blob)| blob.clone())
-            .collect();
+        let is_old = |(at, ..): &&(Mono, KnockId, Blob)| *at < long_ago;
+        let old: Vec<_> = self.attacks.knocks.iter().filter(is_old).cloned().collect();
         let at = self.chance.below(old.len() as u64) as usize;
-        let Some(blob) = old.get(at).cloned() else { return };
+        let Some((_, mut knock, blob)) = old.get(at).cloned() else { return };
         if !self.actors[HOST].is_well_since(long_ago) {
             return;
         }
-        let mut id = [0; 16];
-        self.chance.fill(&mut id);
-        self.counts.add("forged knock");
-        self.note(HOST, "is shown an old knock");
+        let kind = if self.chance.happens(500) { "knock shown again" } else { "forged knock" };
+        if kind == "forged knock" {
+            self.chance.fill(&mut knock.0);
+        }
+        self.counts.add(kind);
+        self.note(HOST, kind);
         let waiting = self.actors[HOST].machine.knocks().count();
-        self.feed(HOST, Input::Relay(ServerMessage::Knocked { knock: KnockId(id), blob }));
+        self.feed(HOST, Input::Relay(ServerMessage::Knocked { knock, blob }));
         if self.actors[HOST].machine.knocks().count() > waiting {
             self.broken("a replayed knock was taken for a new one (SEC-19)");
         }

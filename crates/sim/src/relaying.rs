@@ -276,8 +276,8 @@ impl World {
                 self.actors[actor].entries_in_all += 1;
                 self.attacks.deliver(*lane, blob);
             }
-            if let (HOST, ServerMessage::Knocked { blob, .. }) = (actor, &message) {
-                self.attacks.knocks.push((self.now.mono, blob.clone()));
+            if let (HOST, ServerMessage::Knocked { knock, blob }) = (actor, &message) {
+                self.attacks.knocks.push((self.now.mono, *knock, blob.clone()));
             }
             self.feed(actor, Input::Relay(message));
             if let Some((seq, lane, _)) = entry {

@@ -261,6 +261,9 @@ impl World {
                     self.forge_welcome(*knock, name.reveal());
                 }
             }
+            Event::Admitted { knock } if self.actors[actor].denied.contains(knock) => {
+                self.broken(format_args!("{knock:?} was let in after it was denied (SEC-19)"));
+            }
             Event::KnockEnded { knock } | Event::Admitted { knock } => {
                 self.actors[actor].knocks.retain(|known| known != knock);
             }

@@ -201,6 +201,7 @@ pub(crate) enum Ending {
     KeysLost,
     CreateRefused,
     Version,
+    ClockWrong,
 }
 
 impl AppEvent {
@@ -434,6 +435,7 @@ impl From<StopReason> for Ending {
             StopReason::KeysLost => Self::KeysLost,
             StopReason::CreateRefused => Self::CreateRefused,
             StopReason::Version => Self::Version,
+            StopReason::ClockWrong => Self::ClockWrong,
         }
     }
 }

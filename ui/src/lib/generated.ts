@@ -34,7 +34,7 @@ member: string | null,
  */
 dbov: number, };
 
-export type Ending = "left" | "ended" | "end_unconfirmed" | "removed" | "denied" | "full" | "locked" | "not_answered" | "no_such_room" | "card_refused" | "welcome_refused" | "not_confirmed" | "link_refused" | "room_lost" | "keys_lost" | "create_refused" | "version";
+export type Ending = "left" | "ended" | "end_unconfirmed" | "removed" | "denied" | "full" | "locked" | "not_answered" | "no_such_room" | "card_refused" | "welcome_refused" | "not_confirmed" | "link_refused" | "room_lost" | "keys_lost" | "create_refused" | "version" | "clock_wrong";
 
 export type Lobby = "wait" | "open";
 

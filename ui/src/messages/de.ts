@@ -184,6 +184,8 @@ export const de: Record<keyof typeof en, Message> = {
   "end.keys_lost": "Die Schlüssel sind verloren",
   "end.create_refused": "Der Server hat die Besprechung nicht erlaubt",
   "end.version": "Die Gegenseite spricht eine andere Version",
+  "end.clock_wrong": "Eine Uhr geht falsch",
+  "end.note.clock_wrong": "Ihre und die des Gastgebers weichen um mehr als fünf Minuten ab. Stellen Sie die Uhr dieses Computers und fragen Sie noch einmal.",
   "end.note.end_unconfirmed":
     "Der Server hat das Ende nicht bestätigt: Andere sind vielleicht noch da. Sie hören und sehen Sie nicht mehr.",
   "end.note.card_refused": "Der Server hat für eine andere geantwortet. Bitten Sie auf sicherem Weg um einen neuen Link.",

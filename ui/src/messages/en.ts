@@ -182,6 +182,8 @@ export const en = {
   "end.keys_lost": "The keys are lost",
   "end.create_refused": "The server did not allow the meeting",
   "end.version": "The other side speaks another version",
+  "end.clock_wrong": "A clock is wrong",
+  "end.note.clock_wrong": "Yours and the host's differ by more than five minutes. Set this computer's clock and ask again.",
   "end.note.end_unconfirmed":
     "The server did not confirm the end: others may be in it still. They cannot hear or see you.",
   "end.note.card_refused": "The server answered for another one. Ask for a new link over a way you trust.",

@@ -42,6 +42,12 @@ pub(super) fn problem(why: StopReason) -> Option<Problem> {
             "nobody in the meeting answered your request to join",
             "Ask the host whether the meeting has begun, and try again.",
         ),
+        StopReason::ClockWrong => (
+            "client.ended.clock_wrong",
+            Blame::Us,
+            "the clocks of this computer and of the host are more than five minutes apart",
+            "Set the clock of this computer automatically, and try again; else ask the host to do so.",
+        ),
         StopReason::NoSuchRoom => (
             "client.ended.no_such_room",
             Blame::Input,

@@ -74,8 +74,7 @@ fn without_first_valid_wins_the_group_forks() {
 #[test]
 fn without_the_signer_check_a_thief_of_rules_is_believed() {
     let mut room = Room::of(4, 63);
-    let mut joiner = room.joiner();
-    joiner.set_safeguards(Safeguards { welcome_signer: false, ..Safeguards::default() });
+    let joiner = room.joiner().with_safeguards(Safeguards { welcome_signer: false, ..Safeguards::default() });
     let welcome = phantom_welcome(&room, &joiner);
     assert!(joiner.join(room.now, &welcome, &room.expectation()).is_ok());
 }
@@ -83,8 +82,7 @@ fn without_the_signer_check_a_thief_of_rules_is_believed() {
 #[test]
 fn without_the_rules_chain_a_phantom_room_is_believed() {
     let mut phantom = Room::found(64);
-    let mut joiner = phantom.joiner();
-    joiner.set_safeguards(Safeguards { rules_chain: false, ..Safeguards::default() });
+    let joiner = phantom.joiner().with_safeguards(Safeguards { rules_chain: false, ..Safeguards::default() });
     let admission = phantom.admit(0, &joiner, None);
     phantom.settle();
     let mut expectation = Room::found(65).expectation();
@@ -95,8 +93,7 @@ fn without_the_rules_chain_a_phantom_room_is_believed() {
 #[test]
 fn without_confirmation_a_joiner_speaks_at_once() {
     let mut room = Room::found(66);
-    let mut joiner = room.joiner();
-    joiner.set_safeguards(Safeguards { confirmation: false, ..Safeguards::default() });
+    let joiner = room.joiner().with_safeguards(Safeguards { confirmation: false, ..Safeguards::default() });
     let admission = room.admit(0, &joiner, None);
     room.settle();
     let mut machine = joiner.join(room.now, &room.welcomes[&admission], &room.expectation()).unwrap();

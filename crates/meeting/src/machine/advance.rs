@@ -40,15 +40,13 @@ impl MeetingMachine {
     /// Sends what the relay can take now.
     fn send_due(&mut self, now: Now) {
         if self.session.is_open() {
-            for (purpose, request) in self.session.take_deferred() {
-                self.ask(purpose, request);
-            }
             self.send_commit();
             self.ask_for_ticket(now);
         }
         if self.session.phase() != Phase::Live || self.state != MeetingState::InMeeting {
             return;
         }
+        self.send_answers(now);
         if self.clock.due().is_some_and(|due| due <= now.mono) {
             self.send_heartbeat(now);
         }

@@ -15,6 +15,7 @@ use incamera_types::{Entropy, FrameSuite, Invite, LinkSecret, Now, RelayAddress,
 
 use super::{MediaFlow, MeetingMachine, Timers};
 use crate::alarms::Alarms;
+use crate::answers::Answers;
 use crate::card::CardWatch;
 use crate::chat::Chat;
 use crate::confirmation::Confirmation;
@@ -191,7 +192,7 @@ impl MeetingMachine {
     pub fn knock(now: Now, knocking: Knocking, entropy: Box<dyn Entropy>) -> Result<Self, MeetingError> {
         let Knocking { invite, name, identity } = knocking;
         let mut entropy = SharedEntropy::new(entropy);
-        let door = Door::new(name.clone(), identity.as_deref(), None, &mut entropy)?;
+        let door = Door::new(None, &mut entropy)?;
         let mut machine = Self::blank(now, invite, name, identity, entropy)?;
         machine.door = Some(door);
         Ok(machine)
@@ -228,6 +229,7 @@ impl MeetingMachine {
             founder: None,
             admin: None,
             lobby: Lobby::new(None),
+            answers: Answers::default(),
             group: None,
             rejoin_key: None,
             roster: Roster::default(),
@@ -284,9 +286,6 @@ impl MeetingMachine {
         self.group_safeguards = safeguards;
         if let Some(group) = &mut self.group {
             group.set_safeguards(safeguards);
-        }
-        if let Some(door) = &mut self.door {
-            door.joiner.set_safeguards(safeguards);
         }
     }
 }

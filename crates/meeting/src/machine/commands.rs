@@ -10,7 +10,6 @@ use crate::chat::ChatText;
 use crate::error::CommandError;
 use crate::event::{MediaStop, MeetingState, StopReason};
 use crate::input::Command;
-use crate::reply::Denial;
 use crate::roster::RoleView;
 use crate::wire::MeetingMessage;
 
@@ -33,9 +32,7 @@ impl MeetingMachine {
             }
             Command::Deny { knock } => {
                 self.need_right()?;
-                self.lobby.get(knock).ok_or(CommandError::NoSuchKnock)?;
-                self.turn_away(knock, Denial::Host);
-                Ok(())
+                self.deny(now, knock)
             }
             Command::Remove { member } => self.remove(now, member),
             Command::Lock => self.edit_rules(now, RuleEdit::SetLock(Lock::Locked)),

@@ -1,6 +1,6 @@
 //! Getting in: the joiner's side, and the way back for a member that lost the keys (SEC-19).
 
-use incamera_group::Expectation;
+use incamera_group::{Expectation, GroupError, Joiner};
 use incamera_identity::Fingerprint;
 use incamera_relay_proto::{AdminAction, Blob, Incarnation, Request};
 use incamera_types::Now;
@@ -17,9 +17,10 @@ use crate::session::{Phase, Purpose};
 
 impl MeetingMachine {
     /// The room is open to knock at: go on with the knock that was made, or ask for the card.
-    pub(super) fn approach(&mut self, incarnation: Incarnation) {
+    pub(super) fn approach(&mut self, now: Now, incarnation: Incarnation) {
         let Some(door) = &mut self.door else { return };
         door.incarnation = Some(incarnation);
+        door.expect_answer(now.mono);
         let request = match &door.resume {
             Some(resume) => (
                 Purpose::Knock,
@@ -31,15 +32,17 @@ impl MeetingMachine {
     }
 
     pub(super) fn card_shown(&mut self, now: Now, bytes: &[u8]) {
-        let card = match self.card.check(now, bytes, self.safeguards) {
-            Ok(card) => card,
+        let lobby_key = match self.card.check(now, bytes, self.safeguards) {
+            Ok(lobby_key) => lobby_key,
             Err(code) => {
                 self.alarm(now, code, None);
                 return self.stop(StopReason::CardRefused);
             }
         };
+        let Ok(joiner) = self.new_joiner() else { return self.stop(StopReason::CardRefused) };
         let Some(door) = &mut self.door else { return };
-        match door.knock(now, self.invite.room, &card, &self.proof_key, &mut self.entropy) {
+        let keys = (lobby_key, &self.proof_key);
+        match door.knock(now, self.invite.room, joiner, keys, &mut self.entropy) {
             Some(Ok(request)) => {
                 self.ask(Purpose::Knock, request);
                 self.set_state(MeetingState::Knocking);
@@ -47,6 +50,14 @@ impl MeetingMachine {
             Some(Err(_)) => self.stop(StopReason::CardRefused),
             None => self.stop(StopReason::NotAnswered),
         }
+    }
+
+    fn new_joiner(&self) -> Result<Joiner, GroupError> {
+        let entropy = Box::new(self.entropy.clone());
+        let joiner = Joiner::new(self.name.clone(), self.identity.as_deref(), entropy)?;
+        #[cfg(feature = "danger-sabotage")]
+        let joiner = joiner.with_safeguards(self.group_safeguards);
+        Ok(joiner)
     }
 
     /// A member replied to our knock, or the relay pretends so. After a Welcome that was believed no other counts:
@@ -63,6 +74,9 @@ impl MeetingMachine {
         let sealed = blob.unpad().unwrap_or_default();
         match Reply::open(self.invite.room, door.nonce, &door.reply_key, sealed) {
             Ok(Reply::Admitted(admission)) => self.welcomed(now, &admission),
+            Ok(Reply::Denied(Denial::Stale)) if door.called_old(now.mono) => {
+                self.stop(StopReason::ClockWrong);
+            }
             Ok(Reply::Denied(Denial::Stale)) => door.knock_again(now.mono, Pause::None),
             Ok(Reply::Denied(Denial::Locked)) => self.stop(StopReason::Locked),
             Ok(Reply::Denied(Denial::Full)) => self.stop(StopReason::Full),
@@ -77,10 +91,9 @@ impl MeetingMachine {
         let expectation =
             Expectation { room: self.invite.room, room_key: Fingerprint(self.invite.room_key_hash) };
         let Some(door) = &mut self.door else { return };
-        let Ok(group) = door.joiner.join(now, &admission.welcome, &expectation) else {
+        let Ok(group) = door.join(now, &admission.welcome, &expectation) else {
             return self.alarm(now, AlarmCode::WelcomeRefused, None);
         };
-        door.welcomed(now.mono);
         self.log = LogView::continuing(door.incarnation, admission.commit_seq, admission.log_hash);
         self.membership = Some(Membership::received(admission.secrets.clone()));
         self.group = Some(group);
@@ -151,10 +164,8 @@ impl MeetingMachine {
         self.timers.rejoin_at = None;
         self.repair.rejoins(now.mono);
         let replaces = self.known_as();
-        let door = Door::new(self.name.clone(), self.identity.as_deref(), replaces, &mut self.entropy);
+        let door = Door::new(replaces, &mut self.entropy);
         let Ok(mut door) = door else { return self.stop(StopReason::RoomLost) };
-        #[cfg(feature = "danger-sabotage")]
-        door.joiner.set_safeguards(self.group_safeguards);
         door.expect_answer(now.mono);
         self.door = Some(door);
         self.group = None;
@@ -166,6 +177,13 @@ impl MeetingMachine {
         self.set_state(MeetingState::Knocking);
         if self.session.phase() != Phase::Away {
             self.open_room(now);
+        }
+    }
+
+    /// The relay has kept our knock for as long as it does, and nobody has decided: it is made again.
+    pub(super) fn knock_expired(&mut self, now: Now) {
+        if let Some(door) = self.door.as_mut().filter(|door| door.stage == Stage::Waiting) {
+            door.knock_again(now.mono, Pause::None);
         }
     }
 
@@ -182,6 +200,7 @@ impl MeetingMachine {
         let Some(door) = &mut self.door else { return };
         if door.take_knock_due(now.mono) {
             if self.session.phase() == Phase::AtTheDoor {
+                door.expect_answer(now.mono);
                 self.ask(Purpose::FetchCard, Request::FetchCard);
             }
             return;

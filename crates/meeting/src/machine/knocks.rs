@@ -3,11 +3,16 @@
 use incamera_group::hpke::{HpkePrivateKey, HpkePublicKey};
 use incamera_group::{AdmissionId, Applicant, CommitTurn, GroupInput, Refusal};
 use incamera_identity::{IdentityStatus, VerifyingKey};
-use incamera_relay_proto::{Blob, KnockId, LobbyPublicKey, Request, Standing as ReplyStanding};
+use incamera_relay_proto::{
+    Blob, ClientRef, KnockId, LobbyPublicKey, RelayFault, RelayFaultCode, Request, Standing as ReplyStanding,
+};
 use incamera_types::{MemberId, Now, PROTOCOL_VERSION, Pii};
 
 use super::MeetingMachine;
+use super::relay::pause_of;
+use crate::answers::Answer;
 use crate::codes::AlarmCode;
+use crate::error::CommandError;
 use crate::event::{Event, KnockNumber};
 use crate::input::LobbyMode;
 use crate::knock::KnockBody;
@@ -34,7 +39,8 @@ impl MeetingMachine {
 
     /// Somebody knocks. Only who holds the lobby key can tell who.
     pub(super) fn knocked(&mut self, now: Now, knock: KnockId, blob: &Blob) {
-        if self.lobby.key().is_none() {
+        // What was answered is shown again where the relay had not read the answer yet.
+        if self.lobby.key().is_none() || self.answers.contains(knock) {
             return;
         }
         let Some(body) = self.open_knock(blob) else {
@@ -78,8 +84,9 @@ impl MeetingMachine {
     }
 
     fn refuse_knock(&mut self, knock: KnockId, body: &KnockBody, why: Denial) {
-        self.lobby.refuse(knock, body);
-        self.reply(knock, body, &Reply::Denied(why));
+        self.lobby.refuse(body);
+        let reply_key = HpkePublicKey(body.reply_key);
+        self.answer(knock, body.nonce, &reply_key, &Reply::Denied(why));
     }
 
     fn open_knock(&self, blob: &Blob) -> Option<KnockBody> {
@@ -116,12 +123,27 @@ impl MeetingMachine {
         self.roster.get(MemberId(committer)).map(|view| view.member)
     }
 
-    /// A knock was settled, withdrawn or has expired.
-    pub(super) fn knock_closed(&mut self, knock: KnockId) {
-        let Some(knocker) = self.lobby.remove(knock) else { return };
-        if knocker.decision == Decision::Waiting {
-            self.emit(Event::KnockEnded { knock: knocker.number });
+    /// A knock was settled, withdrawn or has expired: whoever made it waits no more.
+    pub(super) fn knock_closed(&mut self, now: Now, knock: KnockId) {
+        self.answers.closed(knock);
+        self.take_out(now, knock);
+    }
+
+    /// The relay was restarted and knows of no knock any more: who still wants to come in knocks again.
+    pub(super) fn forget_knocks(&mut self, now: Now) {
+        self.answers.clear();
+        let waiting: Vec<KnockId> = self.lobby.iter().map(|knocker| knocker.knock).collect();
+        waiting.into_iter().for_each(|knock| drop(self.take_out(now, knock)));
+    }
+
+    /// Takes a knock out of the lobby. Whoever was admitted is not added after all.
+    fn take_out(&mut self, now: Now, knock: KnockId) -> Option<Knocker> {
+        let knocker = self.lobby.remove(knock)?;
+        if knocker.decision == Decision::Admitted {
+            self.tell_group(now, GroupInput::WithdrawAdmission(admission_of(knocker.number))).ok();
         }
+        self.emit(Event::KnockEnded { knock: knocker.number });
+        Some(knocker)
     }
 
     /// Lets in everybody who needs no decision: who comes back, or all when there is no lobby.
@@ -138,14 +160,17 @@ impl MeetingMachine {
         }
     }
 
-    /// Plans the addition of a knocker.
+    /// Plans the addition of a knocker, once.
     pub(super) fn admit(
         &mut self,
         now: Now,
         number: KnockNumber,
         turn: CommitTurn,
-    ) -> Result<(), crate::error::CommandError> {
-        let knocker = self.lobby.admit(number).ok_or(crate::error::CommandError::NoSuchKnock)?;
+    ) -> Result<(), CommandError> {
+        let knocker = self.lobby.get_mut(number).ok_or(CommandError::NoSuchKnock)?;
+        if core::mem::replace(&mut knocker.decision, Decision::Admitted) == Decision::Admitted {
+            return Ok(());
+        }
         let input = GroupInput::Admit {
             admission: admission_of(number),
             key_package: knocker.key_package.clone(),
@@ -154,18 +179,18 @@ impl MeetingMachine {
         };
         let planned = self.tell_group(now, input);
         if planned.is_err() {
-            self.turn_away(number, Denial::Host);
+            self.deny(now, number).ok();
         }
         planned
     }
 
-    /// Takes a knocker out of the lobby and tells it why.
-    pub(super) fn turn_away(&mut self, number: KnockNumber, denial: Denial) {
-        let Some(knock) = self.lobby.get(number).map(|knocker| knocker.knock) else { return };
-        if let Some(knocker) = self.lobby.remove(knock) {
-            self.reply_to(&knocker, &Reply::Denied(denial));
-            self.emit(Event::KnockEnded { knock: number });
+    /// Takes a knocker out of the lobby and tells it so, even if it was admitted a moment ago.
+    pub(super) fn deny(&mut self, now: Now, number: KnockNumber) -> Result<(), CommandError> {
+        let knock = self.lobby.get_mut(number).ok_or(CommandError::NoSuchKnock)?.knock;
+        if let Some(knocker) = self.take_out(now, knock) {
+            self.answer_knocker(&knocker, &Reply::Denied(Denial::Host));
         }
+        Ok(())
     }
 
     /// The group could not add a knocker.
@@ -176,7 +201,7 @@ impl MeetingMachine {
                 Refusal::Full => Denial::Full,
                 _ => Denial::Host,
             };
-            self.reply_to(&knocker, &Reply::Denied(denial));
+            self.answer_knocker(&knocker, &Reply::Denied(denial));
             self.emit(Event::KnockEnded { knock: knocker.number });
         }
     }
@@ -191,30 +216,44 @@ impl MeetingMachine {
             welcome: welcome.to_vec(),
         });
         if let Some(knocker) = self.lobby.remove_admission(admission) {
-            self.reply_to(&knocker, &reply);
+            self.answer_knocker(&knocker, &reply);
             self.emit(Event::Admitted { knock: knocker.number });
         }
     }
 
-    fn reply_to(&mut self, knocker: &Knocker, reply: &Reply) {
-        self.send_reply(knocker.knock, knocker.nonce, &knocker.reply_key, reply);
+    fn answer_knocker(&mut self, knocker: &Knocker, reply: &Reply) {
+        self.answer(knocker.knock, knocker.nonce, &knocker.reply_key, reply);
     }
 
-    fn reply(&mut self, knock: KnockId, body: &KnockBody, reply: &Reply) {
-        let reply_key = HpkePublicKey(body.reply_key);
-        self.send_reply(knock, body.nonce, &reply_key, reply);
-    }
-
-    fn send_reply(&mut self, knock: KnockId, nonce: [u8; 16], reply_key: &HpkePublicKey, reply: &Reply) {
+    fn answer(&mut self, knock: KnockId, nonce: [u8; 16], reply_key: &HpkePublicKey, reply: &Reply) {
         // A reply key under which nothing is secret is the knocker's own fault: it gets no answer.
         let Ok(sealed) = reply.seal(self.invite.room, nonce, reply_key, &mut self.entropy) else { return };
         let Ok(blob) = Blob::pad(&sealed) else { return };
-        let request = Request::Reply { knock, standing: ReplyStanding::Final, blob };
-        if self.session.is_open() {
-            self.ask(Purpose::Reply, request);
-        } else {
-            self.session.defer(Purpose::Reply, request);
+        let echo = matches!(reply, Reply::Admitted(_)).then_some(nonce);
+        self.answers.keep(Answer { knock, blob, echo });
+    }
+
+    /// Sends the replies that the relay may not have yet.
+    pub(super) fn send_answers(&mut self, now: Now) {
+        if self.timers.resend_at.is_some() {
+            return;
         }
+        for Answer { knock, blob, echo } in self.answers.due() {
+            let request = Request::Reply { knock, standing: ReplyStanding::Final, blob };
+            let client_ref = self.ask(Purpose::Reply, request);
+            self.answers.sent(knock, client_ref);
+            if let Some(nonce) = echo {
+                self.lobby.echo(now.mono, nonce);
+            }
+        }
+    }
+
+    /// The relay did not take a reply. While somebody waits for it, it is sent again.
+    pub(super) fn reply_refused(&mut self, now: Now, in_reply_to: ClientRef, fault: RelayFault) {
+        if fault.code == RelayFaultCode::NoKnock {
+            return self.answers.unwanted(in_reply_to);
+        }
+        self.timers.resend_at = Some(now.mono.plus(pause_of(fault)));
     }
 
     /// Notes who was added: heartbeats echo their nonces at once, so that they are not kept waiting.

@@ -12,7 +12,7 @@ use incamera_types::{Mono, Now, PROTOCOL_VERSION};
 use super::MeetingMachine;
 use crate::codes::AlarmCode;
 use crate::confirmation::LinkState;
-use crate::door::{Pause, Stage};
+use crate::door::{Door, Pause, Stage};
 use crate::event::StopReason;
 use crate::host::Created;
 use crate::link_keys::knock_capability;
@@ -90,7 +90,7 @@ impl MeetingMachine {
                 }
             }
             ServerMessage::Knocked { knock, blob } => self.knocked(now, knock, &blob),
-            ServerMessage::KnockClosed { knock } => self.knock_closed(knock),
+            ServerMessage::KnockClosed { knock } => self.knock_closed(now, knock),
             ServerMessage::Replied { number, blob, .. } => self.replied(now, number, &blob),
             ServerMessage::Appended { in_reply_to, seq } => self.appended(now, in_reply_to, seq),
             ServerMessage::Entry { seq, lane, blob } => self.entry(now, seq, lane, &blob),
@@ -185,7 +185,7 @@ impl MeetingMachine {
         if self.at_the_door() {
             self.timers.room_missing_since = None;
             self.session.set_phase(Phase::AtTheDoor);
-            return self.approach(opened.incarnation);
+            return self.approach(now, opened.incarnation);
         }
         if let Some(founder) = &mut self.founder {
             founder.set_created(Created::Yes);
@@ -201,6 +201,7 @@ impl MeetingMachine {
             let authenticator = self.group.as_ref().map(|group| group.authenticator()).unwrap_or_default();
             self.log.restart(opened.incarnation, &authenticator);
             self.uncompared.clear();
+            self.forget_knocks(now);
             // We asked for a position of the old life; this one has to be read from its beginning.
             return self.open_room(now);
         }
@@ -263,6 +264,7 @@ impl MeetingMachine {
     pub(super) fn send_again(&mut self) {
         self.chat.unseal_all();
         self.streams.repeat();
+        self.answers.repeat();
         self.secrets_sent_in = None;
         if self.timers.leave_by.is_some() {
             self.say_goodbye();
@@ -382,11 +384,12 @@ impl MeetingMachine {
 
     fn refused(&mut self, now: Now, fault: RelayFault) {
         let Some(in_reply_to) = fault.in_reply_to else {
-            if fault.code == RelayFaultCode::Version {
-                self.stop(StopReason::Version);
-            }
-            // Whatever else it is, the relay closes the connection.
-            return;
+            return match fault.code {
+                RelayFaultCode::Version => self.stop(StopReason::Version),
+                RelayFaultCode::NoKnock => self.knock_expired(now),
+                // Whatever else it is, the relay closes the connection.
+                _ => {}
+            };
         };
         match self.session.answered(in_reply_to) {
             Some(Purpose::Greet) => self.stop(StopReason::Version),
@@ -406,7 +409,7 @@ impl MeetingMachine {
             Some(Purpose::Commit) => self.timers.recommit_at = Some(now.mono.plus(pause_of(fault))),
             // The next heartbeat is as good as this one.
             Some(Purpose::Heartbeat) => {}
-            Some(Purpose::Reply) => self.alarm(now, AlarmCode::RelayRefused, None),
+            Some(Purpose::Reply) => self.reply_refused(now, in_reply_to, fault),
             None => self.alarm(now, AlarmCode::RelayMalformed, None),
         }
     }
@@ -424,6 +427,9 @@ impl MeetingMachine {
             (RelayFaultCode::NoRoom, true) if self.roster.len() == 0 => self.stop(StopReason::NoSuchRoom),
             (RelayFaultCode::NoRoom, _) => self.room_missing(now),
             (RelayFaultCode::Denied, true) => self.stop(StopReason::LinkRefused),
+            (RelayFaultCode::RoomFull, true) if self.door.as_mut().is_some_and(Door::turned_back) => {
+                self.stop(StopReason::Full);
+            }
             // Our capability is many rotations old: we were away for long.
             (RelayFaultCode::Denied, false) if !self.answers_knocks() => self.rejoin(now),
             _ => {
@@ -494,7 +500,8 @@ impl MeetingMachine {
     }
 }
 
-fn pause_of(fault: RelayFault) -> Duration {
+/// How long to wait before what the relay refused is sent again.
+pub(super) fn pause_of(fault: RelayFault) -> Duration {
     match fault.code {
         RelayFaultCode::Busy | RelayFaultCode::TooFast if fault.detail > 0 => {
             Duration::from_millis(fault.detail.min(30_000))

@@ -7,7 +7,7 @@ use incamera_meeting::{
     StopReason, Unopened,
 };
 
-use crate::relay::{Appends, Orders};
+use crate::relay::{Appends, Fate};
 use crate::world::{HOST, World, seconds};
 
 fn removed(event: &Event, why: RemovalReason) -> bool {
@@ -288,7 +288,7 @@ fn founder_is_not_told_of_an_end_that_nobody_confirmed() {
     let mut world = World::with(&["Ada"]);
     world.run(seconds(2));
     world.relay.appends = Appends::Lost;
-    world.relay.orders = Orders::Lost;
+    world.relay.orders = Fate::Lost;
     world.command(HOST, Command::End).unwrap();
     assert!(!world.clients[HOST].media_flows, "nothing is sent any more, whatever the relay does");
     world.run(seconds(15));

@@ -6,6 +6,7 @@ mod hostile_member;
 mod hostile_relay;
 mod joining;
 mod leaving;
+mod lobby;
 mod long;
 mod outages;
 mod relay;

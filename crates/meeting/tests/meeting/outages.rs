@@ -5,7 +5,7 @@ use core::time::Duration;
 use incamera_meeting::{AlarmCode, Command, Event, MediaStop, MeetingState, StopReason};
 use incamera_relay_proto::ServerMessage;
 
-use crate::relay::{Appends, Orders};
+use crate::relay::{Appends, Fate};
 use crate::world::{HOST, Tamper, World, seconds};
 
 #[test]
@@ -178,14 +178,14 @@ fn member_that_is_added_again_after_the_relay_lost_its_memory_sees_no_fork() {
 fn connection_lost_before_the_relay_knew_of_the_new_capability_locks_nobody_out() {
     let mut world = World::with(&["Ada", "Ben", "Cleo"]);
     world.run(seconds(2));
-    world.relay.orders = Orders::Lost;
+    world.relay.orders = Fate::Lost;
     for client in [1, 2] {
         let member = world.member(client);
         world.command(HOST, Command::Remove { member }).unwrap();
         world.run(seconds(2));
     }
     assert!(world.relay.revoked.is_empty(), "the members know the capability, the relay does not");
-    world.relay.orders = Orders::CarriedOut;
+    world.relay.orders = Fate::CarriedOut;
     world.relay_down();
     world.run(seconds(5));
     world.relay_up();
@@ -203,13 +203,13 @@ fn connection_lost_before_the_relay_knew_of_the_new_capability_locks_nobody_out(
 fn rotation_that_the_relay_refuses_is_shown_and_given_again() {
     let mut world = World::with(&["Ada", "Ben"]);
     world.run(seconds(2));
-    world.relay.orders = Orders::Refused;
+    world.relay.orders = Fate::Refused;
     let ada = world.member(1);
     world.command(HOST, Command::Remove { member: ada }).unwrap();
     world.run(seconds(2));
     assert!(world.alarmed(HOST, AlarmCode::RelayRefused));
     assert!(world.relay.revoked.is_empty());
-    world.relay.orders = Orders::CarriedOut;
+    world.relay.orders = Fate::CarriedOut;
     world.run(seconds(3));
     assert_eq!(world.relay.revoked.len(), 1);
     world.assert_agreement(&[HOST, 2]);

@@ -9,9 +9,9 @@ use incamera_relay_proto::{
     ServerMessage, SfuKind, SignedAdminOrder, Standing, TextSecret, Ticket, TicketIdentity,
 };
 
-/// What becomes of the orders of the admin key.
+/// What becomes of requests of one kind.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Orders {
+pub(crate) enum Fate {
     #[default]
     CarriedOut,
     /// They never reach the relay.
@@ -33,7 +33,10 @@ pub(crate) enum Appends {
 #[derive(Default)]
 pub(crate) struct Relay {
     pub(crate) room: Option<Room>,
-    pub(crate) orders: Orders,
+    /// Of the orders of the admin key.
+    pub(crate) orders: Fate,
+    /// Of replies to knocks.
+    pub(crate) replies: Fate,
     pub(crate) appends: Appends,
     /// Entries that nobody can read, before each application message.
     pub(crate) junk: usize,
@@ -41,6 +44,7 @@ pub(crate) struct Relay {
     /// Who took its knock back.
     pub(crate) withdrawn: Vec<usize>,
     lives: u64,
+    knocks: u64,
     tickets: u8,
     connections: BTreeMap<usize, Connection>,
     outbox: VecDeque<(usize, ServerMessage)>,
@@ -128,8 +132,10 @@ impl Relay {
             Request::ResumeKnock { resume, replies_seen } => {
                 self.resume(client, client_ref, &resume, replies_seen);
             }
-            Request::WithdrawKnock => self.withdrawn.push(client),
-            Request::Reply { knock, standing, blob } => self.reply(knock, standing, blob),
+            Request::WithdrawKnock => self.withdraw_knock(client),
+            Request::Reply { knock, standing, blob } => {
+                self.reply((client, client_ref), knock, standing, blob);
+            }
             Request::Append { lane, blob } => self.append(client, client_ref, lane, blob),
             Request::Administer(order) => self.administer(client, client_ref, order),
             Request::RequestTicket { renew } => {
@@ -216,8 +222,9 @@ impl Relay {
 
     fn knock(&mut self, client: usize, to: ClientRef, blob: Blob, resume: ResumeSecret) {
         let Some(room) = &mut self.room else { return };
+        self.knocks += 1;
         let mut id = [0; 16];
-        id[..8].copy_from_slice(&(room.knocks.len() as u64 + 1).to_be_bytes());
+        id[..8].copy_from_slice(&self.knocks.to_be_bytes());
         let knock = KnockId(id);
         room.knocks.insert(knock, Knock { resume, blob: blob.clone(), replies: Vec::new() });
         self.connections.get_mut(&client).expect("connected").knock = Some(knock);
@@ -237,6 +244,41 @@ impl Relay {
         self.room.iter().flat_map(|room| room.knocks.values().map(|knock| knock.blob.clone())).collect()
     }
 
+    /// All knocks so far, as members are told of them.
+    pub(crate) fn knocked(&self) -> Vec<ServerMessage> {
+        let knocks = self.room.iter().flat_map(|room| &room.knocks);
+        knocks
+            .map(|(knock, Knock { blob, .. })| ServerMessage::Knocked { knock: *knock, blob: blob.clone() })
+            .collect()
+    }
+
+    /// Nobody decided about the knocks that wait for as long as a relay keeps them.
+    pub(crate) fn expire_knocks(&mut self) {
+        let room = self.room.as_ref().expect("a room");
+        let waiting = room.knocks.iter().filter(|(_, knock)| knock.replies.is_empty());
+        for knock in waiting.map(|(knock, _)| *knock).collect::<Vec<_>>() {
+            let owner = self.connections.iter().find(|(_, connection)| connection.knock == Some(knock));
+            if let Some(owner) = owner.map(|(owner, _)| *owner) {
+                let fault = RelayFault::connection(RelayFaultCode::NoKnock);
+                self.send(owner, ServerMessage::Error(fault));
+            }
+            self.close_knock(knock);
+        }
+    }
+
+    fn close_knock(&mut self, knock: KnockId) {
+        self.room.as_mut().expect("a room").knocks.remove(&knock);
+        self.tell_members(&ServerMessage::KnockClosed { knock });
+    }
+
+    fn withdraw_knock(&mut self, client: usize) {
+        self.withdrawn.push(client);
+        if let Some(knock) = self.connections.get_mut(&client).and_then(|connection| connection.knock.take())
+        {
+            self.close_knock(knock);
+        }
+    }
+
     fn resume(&mut self, client: usize, to: ClientRef, resume: &ResumeSecret, seen: u16) {
         let room = self.room.as_ref().expect("a room");
         let found = room.knocks.iter().find(|(_, knock)| knock.resume == *resume);
@@ -250,8 +292,16 @@ impl Relay {
         }
     }
 
-    fn reply(&mut self, id: KnockId, standing: Standing, blob: Blob) {
-        let Some(knock) = self.room.as_mut().and_then(|room| room.knocks.get_mut(&id)) else { return };
+    fn reply(&mut self, (client, to): (usize, ClientRef), id: KnockId, standing: Standing, blob: Blob) {
+        match self.replies {
+            Fate::CarriedOut => {}
+            Fate::Lost => return,
+            Fate::Refused => return self.refuse(client, to, RelayFaultCode::Busy),
+        }
+        let knock = self.room.as_mut().and_then(|room| room.knocks.get_mut(&id));
+        let Some(knock) = knock.filter(|knock| knock.replies.is_empty()) else {
+            return self.refuse(client, to, RelayFaultCode::NoKnock);
+        };
         knock.replies.push((standing, blob.clone()));
         let number = knock.replies.len() as u16;
         let knocker = self.connections.iter().find(|(_, connection)| connection.knock == Some(id));
@@ -293,9 +343,9 @@ impl Relay {
 
     fn administer(&mut self, client: usize, to: ClientRef, signed: SignedAdminOrder) {
         match self.orders {
-            Orders::CarriedOut => {}
-            Orders::Lost => return,
-            Orders::Refused => return self.refuse(client, to, RelayFaultCode::NotAllowed),
+            Fate::CarriedOut => {}
+            Fate::Lost => return,
+            Fate::Refused => return self.refuse(client, to, RelayFaultCode::NotAllowed),
         }
         let Some(room) = &mut self.room else { return };
         let key = VerifyingKey::from_bytes(room.admin_key).expect("a key");

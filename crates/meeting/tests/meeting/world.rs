@@ -52,6 +52,8 @@ pub(crate) struct World {
     pub(crate) clients: Vec<Client>,
     pub(crate) invite: Invite,
     pub(crate) tamper: Tamper,
+    /// By how much the clocks of some clients are ahead.
+    pub(crate) clocks_ahead: BTreeMap<usize, Duration>,
     relay_is_up: bool,
     /// Clients that messages do not reach for now, and what waits for them.
     held: BTreeMap<usize, Vec<ServerMessage>>,
@@ -77,6 +79,7 @@ impl World {
             clients: Vec::new(),
             invite,
             tamper: Box::new(|_, message| vec![message]),
+            clocks_ahead: BTreeMap::new(),
             relay_is_up: true,
             held: BTreeMap::new(),
         };
@@ -162,10 +165,16 @@ impl World {
     }
 
     pub(crate) fn feed(&mut self, client: usize, input: Input) -> Result<(), CommandError> {
-        let result = self.clients[client].machine.handle_input(self.now, input);
+        let result = self.tell(client, input);
         self.drain(client);
         self.pump();
         result
+    }
+
+    fn tell(&mut self, client: usize, input: Input) -> Result<(), CommandError> {
+        let ahead = self.clocks_ahead.get(&client).map_or(0, |ahead| ahead.as_millis() as u64);
+        let now = Now { unix_ms: self.now.unix_ms + ahead, ..self.now };
+        self.clients[client].machine.handle_input(now, input)
     }
 
     /// The relay becomes unreachable, for everybody.
@@ -192,11 +201,13 @@ impl World {
         self.held.insert(client, Vec::new());
     }
 
-    /// What was held reaches the client.
+    /// What was held reaches the client, before what the relay sends now.
     pub(crate) fn release(&mut self, client: usize) {
         for message in self.held.remove(&client).into_iter().flatten() {
-            self.feed(client, Input::Relay(message)).unwrap();
+            self.tell(client, Input::Relay(message)).unwrap();
+            self.drain(client);
         }
+        self.pump();
     }
 
     /// The process of a client ends without a word.
@@ -253,7 +264,7 @@ impl World {
                 continue;
             }
             for message in (self.tamper)(client, message) {
-                self.clients[client].machine.handle_input(self.now, Input::Relay(message)).unwrap();
+                self.tell(client, Input::Relay(message)).unwrap();
                 self.drain(client);
             }
         }
