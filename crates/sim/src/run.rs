@@ -84,15 +84,6 @@ mod tests {
     }
 
     #[test]
-    fn seeds_that_once_broke_an_invariant_keep_it() {
-        // A fork that a commit hid, a goodbye that a commit overtook, a line of somebody added again, media before
-        // the log was read, a fork that only its victim could see, frames held back until their key was known.
-        for seed in [153, 40, 1_120, 1_126, 1_358, 1, 24, 77] {
-            assert_eq!(simulate(seed, None).broken, None, "seed {seed}");
-        }
-    }
-
-    #[test]
     fn five_seeds_keep_every_invariant() {
         for seed in 1..=5 {
             assert_eq!(simulate(seed, None).broken, None, "seed {seed}");

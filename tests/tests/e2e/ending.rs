@@ -26,7 +26,8 @@ fn a_reader_that_does_not_read_holds_up_neither_the_meeting_nor_its_end() {
     let began = Instant::now();
     let mut filled = 0;
     let mut since = Instant::now();
-    // Full when nothing more has come for longer than figures are apart.
+    // Full when nothing more has come for longer than figures are apart. Nothing tells of that: it is looked at again and
+    // again.
     while filled < 2_000 || since.elapsed() < Duration::from_secs(3) {
         let now = ioctl_fionread(&unread).expect("a pipe says what is in it");
         if now != filled {
@@ -39,6 +40,7 @@ fn a_reader_that_does_not_read_holds_up_neither_the_meeting_nor_its_end() {
     let pid = Pid::from_child(&host);
     kill_process(pid, Signal::TERM).expect("it runs");
     let asked = Instant::now();
+    // The standard library waits for a child without a limit, or looks once.
     let ended = loop {
         if let Some(ended) = host.try_wait().expect("it is our child") {
             break Some(ended);
