@@ -1,6 +1,6 @@
 //! Whole meetings through Debian's Janus.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::impairment::Impairment;
 use super::janus_server::{JanusServer, MEDIA_PORTS};
@@ -18,6 +18,11 @@ const SOUND_WITH_LOSS: f64 = 0.80;
 const FIRST_PICTURE_MS: u64 = 1_000;
 /// What a network does in the case with loss.
 const LOSS: [&str; 4] = ["--loss", "5%", "--delay", "10ms"];
+/// What it does for five seconds of the case with a bad spell,
+const BAD_SPELL: [&str; 6] = ["--loss", "40%", "--begin", "10s", "--end", "15s"];
+const SPELL_OVER: Duration = Duration::from_secs(15);
+/// after which the bandwidth estimate has so long to recover.
+const RECOVERY: Duration = Duration::from_secs(12);
 /// Retransmission and bandwidth estimate settle in this time.
 const WARM_UP: Duration = Duration::from_secs(5);
 /// How long a meeting is watched.
@@ -49,6 +54,7 @@ pub(super) fn run() -> Report {
         .case("simulcast, three sizes at once", || three_sizes(place))
         .case("simulcast, layers switched while it runs", || switching::run(place))
         .case("5 % loss and 10 ms each way between everybody and Janus", || loss(&server))
+        .case("picture comes back after 5 s of 40 % loss", || bad_spell(&server))
         .case("a wrong key is noticed", || wrong_key(place, WATCHED));
     report.case("Janus dies and comes back", || comes_back(&mut server));
     report
@@ -145,6 +151,29 @@ fn loss(server: &Running) -> Result<String, String> {
     words.push(judged.unwrap_or_else(|why| why));
     let words = words.join("; ");
     if good { Ok(words) } else { Err(words) }
+}
+
+/// One person's network loses 40 % for a while. Janus numbers pictures alone for congestion control, so pictures must
+/// go on for the estimate to grow again.
+fn bad_spell(server: &Running) -> Result<String, String> {
+    let place = &server.place;
+    let ports = ManyPorts { address: server.janus.theirs(), ports: MEDIA_PORTS };
+    let network = Impairment::start(&place.programs, place.bind, ports, &BAD_SPELL)?;
+    let began = Instant::now();
+    let ada = Cast { environment: vec![network.environment()], ..Cast::named("Ada") };
+    let mut meeting = Meeting::begin(place, &[ada, Cast::named("Ben")])?;
+    meeting.assemble()?;
+    meeting.stay((SPELL_OVER + RECOVERY).saturating_sub(began.elapsed()))?;
+    let begin_us = monotonic_us();
+    meeting.stay(WATCHED)?;
+    let takes = meeting.end();
+    let damage = network.finish()?;
+    let judged = takes.judge(begin_us, PICTURES, SOUND);
+    let words = format!("{} of {} packets lost on purpose", damage.lost, damage.received);
+    match judged {
+        Ok(shares) if damage.lost > 0 => Ok(format!("{words}; {shares}")),
+        Ok(shares) | Err(shares) => Err(format!("{words}; {shares}")),
+    }
 }
 
 /// Everybody notices that Janus is gone, and sees everybody again when it is back.

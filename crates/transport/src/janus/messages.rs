@@ -118,6 +118,11 @@ pub(super) fn plugin_data(message: &Value) -> Option<&Value> {
     message.get("plugindata")?.get("data")
 }
 
+/// Whether a change has to wait: Janus offered something by itself and waits for the answer to that.
+pub(super) fn is_put_off(message: &Value) -> bool {
+    plugin_data(message).and_then(|data| data.get("videoroom")).and_then(Value::as_str) == Some("updating")
+}
+
 /// The session description in a message.
 pub(super) fn description(message: &Value) -> Option<&str> {
     message.get("jsep")?.get("sdp")?.as_str()

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::messages::{
     Feed, FeedLine, MAX_FEEDS, Refusal, RoomEvent, SubscribedLine, create_room, description, feeds,
-    plugin_data, refusal, subscribed_lines,
+    is_put_off, plugin_data, refusal, subscribed_lines,
 };
 use super::socket::JanusSocket;
 use crate::peer::{PeerPlan, PeerSignalling, Player, PlayerHandle, Publication, Retransmission};
@@ -172,6 +172,9 @@ impl Room {
         };
         let mut body = self.in_room("join")?;
         set(&mut body, "ptype", json!("subscriber"));
+        // Janus is not to offer by itself when a publisher leaves: it would put off our changes until that is answered.
+        // Versions before 1.1.1 do all the same: then we begin anew.
+        set(&mut body, "autoupdate", json!(false));
         set(&mut body, "streams", json!(wanted.iter().map(WantedLine::name).collect::<Vec<_>>()));
         let attached = checked(self.socket.message(handle, body, None).await?)?;
         let plan = self.peer_plan(shared, Direction::Play);
@@ -204,6 +207,9 @@ impl Room {
             set(&mut body, "unsubscribe", json!(gone));
         }
         let updated = checked(self.socket.message(subscription.handle, body, None).await?)?;
+        if is_put_off(&updated) {
+            return Err(SfuError::Protocol("a change of what is received was put off").into());
+        }
         self.take_offer(&updated).await
     }
 

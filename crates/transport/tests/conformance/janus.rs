@@ -152,7 +152,8 @@ fn configure(folder: &Path, address: &str, interface: &str) -> std::io::Result<(
     fs::write(folder.join("janus.plugin.videoroom.jcfg"), "general: { }\n")
 }
 
-/// One test, since a namespace and a server are shared: two people, three layers and a switch, a third who comes late.
+/// One test, since a namespace and a server are shared: two people, three layers and a switch, a third who comes late and
+/// goes, and a fourth after that.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sealed_frames_pass_through_a_video_room_with_layers_and_late_joiners() {
     if let Some(why) = missing() {
@@ -175,8 +176,20 @@ async fn sealed_frames_pass_through_a_video_room_with_layers_and_late_joiners() 
     ada.sfu.subscribe(&both).await.unwrap();
     let came = |seen: &[&Seen]| seen[0].camera(3) > 20 && seen[0].count(3, Context::Microphone) > 20;
     assert!(run_all(&mut [&mut ada, &mut ben, &mut eve], came).await, "nothing of the third came");
+
+    // Janus offers by itself when somebody leaves, unless it is told not to; then nobody who comes is received.
+    eve.sfu.close().await;
+    let gone = eve.stream();
+    let left = |seen: &[&Seen]| !seen[0].available.contains(&gone);
+    assert!(run_all(&mut [&mut ada, &mut ben], left).await, "nobody was told that the third left");
+    let mut dai = server.join(4);
+    dai.sfu.publish(plan(1)).await.unwrap();
+    let both = [want(&stream, 0), want(&dai.stream(), 0)];
+    ada.sfu.subscribe(&both).await.unwrap();
+    let came = |seen: &[&Seen]| seen[0].camera(4) > 20 && seen[0].count(4, Context::Microphone) > 20;
+    assert!(run_all(&mut [&mut ada, &mut ben, &mut dai], came).await, "nothing of the fourth came");
     assert_eq!((ada.seen.refused, ada.seen.losses.len()), (0, 0));
-    for party in [&ada, &ben, &eve] {
+    for party in [&ada, &ben, &dai] {
         party.sfu.close().await;
     }
 }

@@ -19,15 +19,26 @@ use crate::party::{Party, want};
 /// A reason that the client does not know.
 const REFUSED: u32 = 499;
 
-/// Refuses every subscription.
-#[derive(Default)]
+/// What is said to somebody who begins to receive, and who then changes what it receives.
 struct Script {
+    subscribed: Value,
+    updated: Value,
     handles: AtomicU64,
     sessions: watch::Sender<u32>,
     subscriptions: watch::Sender<u32>,
 }
 
 impl Script {
+    fn new(subscribed: Value, updated: Value) -> Self {
+        Self {
+            subscribed,
+            updated,
+            handles: AtomicU64::default(),
+            sessions: watch::Sender::default(),
+            subscriptions: watch::Sender::default(),
+        }
+    }
+
     fn answer(&self, message: &Value) -> Value {
         match message["janus"].as_str() {
             Some("create") => {
@@ -39,10 +50,11 @@ impl Script {
                 "videoroom": "joined",
                 "publishers": [{"id": 7, "display": "ben", "streams": [{"type": "audio", "mid": "0"}]}],
             })),
-            Some("message") => {
+            Some("message") if message["body"]["ptype"] == "subscriber" => {
                 self.subscriptions.send_modify(|count| *count += 1);
-                plugin(&json!({"error_code": REFUSED, "error": "not today"}))
+                plugin(&self.subscribed)
             }
+            Some("message") => plugin(&self.updated),
             _ => json!({"janus": "success"}),
         }
     }
@@ -70,8 +82,8 @@ async fn talk(script: Arc<Script>, stream: TcpStream) {
     }
 }
 
-async fn serve() -> (Arc<Script>, Party) {
-    let script = Arc::new(Script::default());
+async fn serve(script: Script) -> (Arc<Script>, Party) {
+    let script = Arc::new(script);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     let serving = Arc::clone(&script);
@@ -96,10 +108,26 @@ async fn serve() -> (Arc<Script>, Party) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn subscription_that_janus_refuses_is_told_and_tried_anew_in_another_session() {
-    let (script, mut party) = serve().await;
+    let refused = json!({"error_code": REFUSED, "error": "not today"});
+    let (script, mut party) = serve(Script::new(refused, Value::Null)).await;
     let ben = StreamId::parse("ben").unwrap();
     assert!(party.run_until(|seen| seen.available.contains(&ben)).await);
     assert_eq!(party.sfu.subscribe(&[want(&ben, 0)]).await, Err(SfuError::Refused(REFUSED)));
+    begins_anew(&script, &mut party).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn change_that_janus_puts_off_is_told_and_tried_anew_in_another_session() {
+    let (subscribed, updating) = (json!({"videoroom": "attached"}), json!({"videoroom": "updating"}));
+    let (script, mut party) = serve(Script::new(subscribed, updating)).await;
+    let ben = StreamId::parse("ben").unwrap();
+    assert!(party.run_until(|seen| seen.available.contains(&ben)).await);
+    assert_eq!(party.sfu.subscribe(&[want(&ben, 0)]).await, Ok(()));
+    assert!(matches!(party.sfu.subscribe(&[want(&ben, 0)]).await, Err(SfuError::Protocol(_))));
+    begins_anew(&script, &mut party).await;
+}
+
+async fn begins_anew(script: &Script, party: &mut Party) {
     let (sessions, subscriptions) = (script.sessions.subscribe(), script.subscriptions.subscribe());
     let again = party.run_until(|_| *sessions.borrow() >= 2 && *subscriptions.borrow() >= 2).await;
     assert!(again, "{} sessions, {} subscriptions", *sessions.borrow(), *subscriptions.borrow());
