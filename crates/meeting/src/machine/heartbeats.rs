@@ -139,7 +139,7 @@ impl MeetingMachine {
         }
         let proved_at = match freshness {
             Freshness::Checked => self.liveness.covered_lately(now.mono, self.own_pace()),
-            Freshness::Ignored => echo.map(|_| now.mono),
+            Freshness::Ignored => Some(now.mono),
         };
         if let Some(proved_at) = proved_at {
             self.confirmation.confirm(now.mono, proved_at);

@@ -1,6 +1,11 @@
 //! Control runs: with one safeguard switched off, the attack that it stops succeeds.
 
-use incamera_meeting::{AlarmCode, Command, Event, LobbyMode, MeetingState, Safeguards};
+use core::time::Duration;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use incamera_meeting::{AlarmCode, Command, Event, Input, LobbyMode, MeetingState, Safeguards};
 use incamera_relay_proto::{Blob, Lane, ServerMessage};
 use incamera_types::Pii;
 
@@ -126,4 +131,49 @@ fn without_freshness_a_stretched_heartbeat_counts_as_presence() {
     };
     assert!(!heard(Safeguards::default()));
     assert!(heard(Safeguards { skip_freshness: true, ..Safeguards::default() }));
+}
+
+#[test]
+fn without_freshness_a_view_counts_as_confirmed_whatever_the_heartbeats_say_that_come() {
+    // SEC-08: each entry comes later than the one before, by three fifths of the time between them, for 35 s. Ben comes
+    // back meanwhile and is answered at once, so that a heartbeat goes out before Ada's next and covers nothing new.
+    let is_shown = |away: Duration, safeguards: Safeguards| {
+        let mut world = World::with(&["Ada", "Ben"]);
+        sabotage(&mut world, safeguards);
+        world.run(seconds(20));
+        let begun = world.now.mono;
+        let taken: Rc<RefCell<Vec<ServerMessage>>> = Rc::default();
+        let taking = Rc::clone(&taken);
+        world.tamper = Box::new(move |client, message| match message {
+            entry @ ServerMessage::Entry { .. } if client == 1 => {
+                taking.borrow_mut().push(entry);
+                Vec::new()
+            }
+            other => vec![other],
+        });
+        let mut late = VecDeque::new();
+        while world.now.mono.since(begun) < seconds(35) {
+            let before = world.now.mono.since(begun);
+            world.run(Duration::from_millis(50));
+            let step = before..world.now.mono.since(begun);
+            if step.contains(&seconds(8)) {
+                world.disconnect(2);
+            }
+            if step.contains(&(seconds(8) + away)) {
+                world.connect(2);
+            }
+            let now = world.now.mono;
+            let due = now.plus(now.since(begun) * 3 / 5);
+            late.extend(taken.take().into_iter().map(|entry| (due, entry)));
+            while let Some((_, entry)) = late.pop_front_if(|(due, _)| *due <= now) {
+                world.feed(1, Input::Relay(entry)).unwrap();
+            }
+        }
+        world.alarmed(1, AlarmCode::ViewUnconfirmed)
+    };
+    for away in (8..13).map(seconds) {
+        assert!(is_shown(away, Safeguards::default()), "{away:?}");
+        let off = Safeguards { skip_freshness: true, ..Safeguards::default() };
+        assert!(!is_shown(away, off), "{away:?}");
+    }
 }
