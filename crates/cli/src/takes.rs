@@ -8,6 +8,8 @@
 //! DIR/<name>-<member>/video.y4m      its picture at its top size; smaller layers scaled up
 //! ```
 
+mod rate;
+
 use std::collections::HashMap;
 use std::fs::DirBuilder;
 use std::io::Write as _;
@@ -17,11 +19,13 @@ use std::path::{Path, PathBuf};
 use incamera_client::devices::wav::WavWriter;
 use incamera_client::devices::y4m::Y4mWriter;
 use incamera_client::devices::{DeviceError, FrameRate, PartFile, VideoFormat, VideoSize, read_frame_number};
-use incamera_client::media::picture::{I420View, Picture, Scaler};
+use incamera_client::media::picture::{Picture, Scaler};
 use incamera_client::{
     DecodedPicture, DecodedSound, FrameFacts, MemberId, Mono, Reception, Remote, SentFrame,
 };
 use serde_json::{Value, json};
+
+use rate::RateMeter;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +130,7 @@ impl Take {
         if self.picture.is_none() {
             self.picture = Some(PictureFile::create(&self.folder.join("video.y4m"), decoded.top_size)?);
         }
-        self.picture.as_mut().map_or(Ok(0), |file| file.write(&decoded.picture))
+        self.picture.as_mut().map_or(Ok(0), |file| file.write(decoded))
     }
 
     fn sound(&mut self, decoded: &DecodedSound<'_>) -> Result<(), DeviceError> {
@@ -146,7 +150,7 @@ impl Take {
     fn finish(self) -> Result<(), DeviceError> {
         let frames = self.frames.finish();
         let sound = self.sound.map_or(Ok(()), WavWriter::finish);
-        let picture = self.picture.map_or(Ok(()), |file| file.writer.finish());
+        let picture = self.picture.map_or(Ok(()), PictureFile::finish);
         frames.and(sound).and(picture)
     }
 }
@@ -158,16 +162,20 @@ struct PictureFile {
     scaler: Scaler,
     scaled: Picture,
     written: u64,
+    meter: RateMeter,
 }
 
 impl PictureFile {
+    /// The rate is not known yet: 30 pictures a second is what most send.
     fn create(path: &Path, size: VideoSize) -> Result<Self, DeviceError> {
         let format = VideoFormat { size, rate: FrameRate::VIDEO_30 };
         let writer = Y4mWriter::create(path, format)?;
-        Ok(Self { writer, size, scaler: Scaler::new(), scaled: Picture::default(), written: 0 })
+        let (scaler, scaled, meter) = (Scaler::new(), Picture::default(), RateMeter::default());
+        Ok(Self { writer, size, scaler, scaled, written: 0, meter })
     }
 
-    fn write(&mut self, picture: &I420View<'_>) -> Result<u64, DeviceError> {
+    fn write(&mut self, decoded: &DecodedPicture<'_>) -> Result<u64, DeviceError> {
+        let picture = &decoded.picture;
         let (width, height) = (self.size.width(), self.size.height());
         if (picture.width(), picture.height()) == (width, height) {
             self.writer.write(picture)?;
@@ -176,8 +184,16 @@ impl PictureFile {
             scaled.map_err(|_| DeviceError::PictureSize)?;
             self.writer.write(&self.scaled.view())?;
         }
+        self.meter.take(&decoded.facts);
         self.written += 1;
         Ok(self.written - 1)
+    }
+
+    fn finish(mut self) -> Result<(), DeviceError> {
+        if let Some(rate) = self.meter.rate() {
+            self.writer.set_rate(rate)?;
+        }
+        self.writer.finish()
     }
 }
 

@@ -45,7 +45,9 @@ pub use incamera_media as media;
 /// The meeting's own commands, events and codes.
 pub use incamera_meeting as meeting;
 pub use incamera_transport::IcePolicy;
-pub use incamera_types::{Blame, Fault, Invite, InviteError, MemberId, Mono, Pii, RelayAddress, Retry};
+pub use incamera_types::{
+    Blame, Context, Fault, Invite, InviteError, MemberId, Mono, Pii, RelayAddress, Retry,
+};
 
 pub use command::{Command, PictureWant};
 pub use error::ClientError;
