@@ -180,7 +180,7 @@ export const de: Record<keyof typeof en, Message> = {
   "end.welcome_refused": "Das ist nicht die Besprechung Ihres Links",
   "end.not_confirmed": "Niemand in der Besprechung hat Sie bestätigt",
   "end.link_refused": "Der Link gilt nicht mehr",
-  "end.room_lost": "Der Besprechungsserver hat die Besprechung verloren",
+  "end.room_lost": "Die Besprechung ist nicht mehr auf ihrem Server",
   "end.keys_lost": "Die Schlüssel sind verloren",
   "end.create_refused": "Der Server hat die Besprechung nicht erlaubt",
   "end.version": "Die Gegenseite spricht eine andere Version",

@@ -178,7 +178,7 @@ export const en = {
   "end.welcome_refused": "This is not the meeting of your link",
   "end.not_confirmed": "Nobody in the meeting confirmed you",
   "end.link_refused": "The link is no longer valid",
-  "end.room_lost": "The meeting server lost the meeting",
+  "end.room_lost": "The meeting is no longer at its server",
   "end.keys_lost": "The keys are lost",
   "end.create_refused": "The server did not allow the meeting",
   "end.version": "The other side speaks another version",

@@ -81,7 +81,7 @@ pub(super) fn problem(why: StopReason) -> Option<Problem> {
         StopReason::RoomLost => (
             "client.ended.room_lost",
             Blame::Relay,
-            "the meeting server lost the meeting, and it could not be founded again",
+            "the meeting is no longer at its server: it was closed there, or lost and not founded again",
             "Ask the host for a new link.",
         ),
         StopReason::KeysLost => (
