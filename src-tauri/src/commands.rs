@@ -11,6 +11,7 @@ use incamera_client::{
     ClientError, DisplayName, EventStream, HostOptions, Invite, JoinOptions, MediaOptions, Meeting,
     RelayPlace, SfuChoice,
 };
+use incamera_instance::Heard;
 use incamera_screen::{Door, Pictures, VideoSink};
 use tauri::State;
 use tauri::ipc::Channel;
@@ -31,11 +32,18 @@ const REMOVED_AFTER: Duration = Duration::from_secs(60);
 
 /// Everything that outlives one command.
 pub(crate) struct App {
-    launch: Launch,
+    starts: Mutex<Starts>,
     pictures: Arc<Pictures>,
     door: Door,
     levels: Levels,
     now: Mutex<Now>,
+}
+
+/// What starts of the app asked for.
+struct Starts {
+    latest: Launch,
+    /// Where later ones are told, when the window is there.
+    window: Option<Channel<Launch>>,
 }
 
 /// What is going on.
@@ -48,18 +56,34 @@ enum Now {
         _devices: Preview,
     },
     Meeting(TakingPart),
+    /// The window is closing.
+    Closing,
 }
 
 impl App {
     /// Nothing is going on yet.
     pub(crate) fn new(launch: Launch, pictures: Arc<Pictures>, door: Door) -> Self {
-        Self { launch, pictures, door, levels: Levels::default(), now: Mutex::new(Now::Nothing) }
+        let starts = Mutex::new(Starts { latest: launch, window: None });
+        Self { starts, pictures, door, levels: Levels::default(), now: Mutex::new(Now::Nothing) }
     }
 
-    /// Begins to end the meeting that is going on, if one is; the future completes when that is done.
+    /// Tells the window what a later start asks for.
+    pub(crate) fn start_again(&self, launch: Launch) -> Heard {
+        if matches!(*self.now(), Now::Closing) {
+            return Heard::NotTaken;
+        }
+        let mut starts = self.starts();
+        starts.latest = launch.clone();
+        // A window that is not there yet asks for the latest.
+        let _ = starts.window.as_ref().map(|window| window.send(launch));
+        Heard::Taken
+    }
+
+    /// For when the window closes: begins to end the meeting that is going on, if one is; the future completes when that is
+    /// done.
     pub(crate) fn end_meeting(&self) -> Option<impl Future<Output = ()> + use<>> {
         let mut now = self.now();
-        match std::mem::replace(&mut *now, Now::Nothing) {
+        match std::mem::replace(&mut *now, Now::Closing) {
             Now::Meeting(meeting) if !meeting.is_over() => Some(meeting.end()),
             _ => None,
         }
@@ -67,6 +91,10 @@ impl App {
 
     fn now(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn starts(&self) -> MutexGuard<'_, Starts> {
+        self.starts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sink(&self) -> Arc<dyn VideoSink> {
@@ -81,8 +109,10 @@ impl App {
         {
             return Err(Failure::out_of_order("a meeting is going on already"));
         }
-        if matches!(*now, Now::Beginning) {
-            return Err(Failure::out_of_order("a meeting is being started already"));
+        if matches!(*now, Now::Beginning | Now::Closing) {
+            return Err(Failure::out_of_order(
+                "a meeting is being started already, or the window is closing",
+            ));
         }
         *now = Now::Beginning;
         self.pictures.clear();
@@ -111,10 +141,12 @@ impl App {
     }
 }
 
-/// What the command line asked for.
+/// What the command line of the latest start asked for; `later` is told of every further one.
 #[tauri::command]
-pub(crate) fn launch(app: State<'_, App>) -> Launch {
-    app.launch.clone()
+pub(crate) fn launch(app: State<'_, App>, later: Channel<Launch>) -> Launch {
+    let mut starts = app.starts();
+    starts.window = Some(later);
+    starts.latest.clone()
 }
 
 /// What a link says. Contacts nobody.
@@ -190,7 +222,8 @@ pub(crate) async fn host(
         };
         Meeting::host(options, media).await
     };
-    app.begin(beginning, window, Part::Host, app.launch.company).await
+    let company = app.starts().latest.company;
+    app.begin(beginning, window, Part::Host, company).await
 }
 
 /// Asks to join the meeting of a link.

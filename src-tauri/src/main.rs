@@ -21,11 +21,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser as _;
+use incamera_instance::{Heard, LaterStarts, Start};
 use incamera_screen::{Door, Pictures};
-use tauri::{Manager as _, RunEvent, WindowEvent};
+use tauri::{AppHandle, Manager as _, RunEvent, WindowEvent};
 
 use crate::commands::App;
-use crate::launch::Arguments;
+use crate::launch::{Arguments, Launch};
 
 fn main() -> ExitCode {
     log();
@@ -45,13 +46,30 @@ fn log() {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
-#[expect(clippy::print_stderr, reason = "there is no window yet that could show it")]
+#[expect(clippy::print_stderr, reason = "for whoever started the app from a terminal")]
 fn complain(why: &str) {
-    eprintln!("incamera cannot start: {why}");
+    eprintln!("incamera: {why}");
 }
 
 fn run(arguments: Arguments) -> Result<(), String> {
-    let launch = arguments.into_launch()?;
+    arguments.hide_link().map_err(|why| format!("this program cannot be started again: {why}"))?;
+    let launch = arguments.into_launch().map_err(|why| format!("standard input cannot be read: {why}"))?;
+    if let Some(why) = launch.broken_link() {
+        complain(&why.to_string());
+    }
+    let message = serde_json::to_vec(&launch).map_err(|why| why.to_string())?;
+    match incamera_instance::claim(&message) {
+        Ok(Start::First(later)) => show(launch, Some(later)),
+        Ok(Start::Later) => Ok(()),
+        // A second window is better than none.
+        Err(why) => {
+            tracing::warn!(%why, "whether the app is running already cannot be told");
+            show(launch, None)
+        }
+    }
+}
+
+fn show(launch: Launch, later: Option<LaterStarts>) -> Result<(), String> {
     let pictures = Arc::new(Pictures::default());
     let door = tauri::async_runtime::block_on(Door::open(Arc::clone(&pictures)))
         .map_err(|why| format!("no socket for pictures on this computer: {why}"))?;
@@ -70,6 +88,14 @@ fn run(arguments: Arguments) -> Result<(), String> {
         ])
         .build(tauri::generate_context!())
         .map_err(|why| why.to_string())?;
+    if let Some(later) = later {
+        let handle = app.handle().clone();
+        later.listen(move |message| match serde_json::from_slice(message) {
+            Ok(launch) => start_again(&handle, launch),
+            // Of another version: its own window is better than none.
+            Err(_) => Heard::NotTaken,
+        });
+    }
     app.run(|handle, event| {
         if let RunEvent::WindowEvent { event: WindowEvent::CloseRequested { api, .. }, .. } = event
             && let Some(ending) = handle.state::<App>().end_meeting()
@@ -84,4 +110,14 @@ fn run(arguments: Arguments) -> Result<(), String> {
         }
     });
     Ok(())
+}
+
+/// Does what a later start was asked, in front of everything else.
+fn start_again(handle: &AppHandle, launch: Launch) -> Heard {
+    let heard = handle.state::<App>().start_again(launch);
+    if let (Heard::Taken, Some(window)) = (heard, handle.get_webview_window("main")) {
+        // The window system decides what comes to the front; the window shows the link wherever it is.
+        let _ = window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus());
+    }
+    heard
 }

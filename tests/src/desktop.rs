@@ -1,10 +1,12 @@
 //! The desktop app on a screen of its own, used as a person uses it: controls are found by role and name, and what
 //! counts as shown is what the screen's pixels show.
 //!
-//! Read first: [`Screen`], [`Window`].
+//! Read first: [`Screen`], [`Sound`], [`Window`].
 
 mod screen;
+mod sound;
 mod webdriver;
 
 pub use screen::{Area, Screen};
+pub use sound::Sound;
 pub use webdriver::{Control, Window};

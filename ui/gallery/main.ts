@@ -1,6 +1,6 @@
 // The app's own pages with somebody else behind them: each state of the window without a meeting, for looking at it.
 // `?state=chat&theme=dark&language=de`. Never part of what is built.
-import type { AppEvent, Level } from "../src/lib/generated";
+import type { AppEvent, Launch, Level } from "../src/lib/generated";
 import { portrait } from "./portrait";
 import { states, type State } from "./states";
 
@@ -22,7 +22,7 @@ interface Channel {
 const callbacks = new Map<number, (message: unknown) => void>();
 const counts = new Map<number, number>();
 
-function tell(channel: Channel, message: AppEvent | Level[]): void {
+function tell(channel: Channel, message: AppEvent | Level[] | Launch): void {
   const index = counts.get(channel.id) ?? 0;
   counts.set(channel.id, index + 1);
   callbacks.get(channel.id)?.({ index, message });
@@ -32,8 +32,18 @@ function begin(channel: Channel): void {
   for (const event of state.events ?? []) tell(channel, event);
 }
 
+const home: Launch = { opening: "home", link: null, name: "Ada Byron", muted: false, no_camera: false };
+
+/** Later starts come when the meeting is on. */
+async function whenInMeeting(): Promise<void> {
+  while (!document.querySelector(".meeting")) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
 const answers: Record<string, (args: Record<string, unknown>) => unknown> = {
-  launch: () => ({ opening: "home", link: null, name: "Ada Byron", muted: false, no_camera: false, ...state.launch }),
+  launch: ({ later }) => {
+    if (state.later) void whenInMeeting().then(() => tell(later as Channel, { ...home, ...state.later }));
+    return { ...home, ...state.launch };
+  },
   read_invite: () => ({ server: "meet.court.example:7443", trust: "certificate" }),
   devices: () => state.devices ?? [],
   open_door: () => ({ address: "ws://gallery" }),

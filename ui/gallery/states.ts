@@ -4,6 +4,8 @@ import { OWN } from "../src/lib/pictures";
 /** What stands behind the window in one picture of it. */
 export interface State {
   launch?: Partial<Launch>;
+  /** What a later start of the app hands over during the meeting. */
+  later?: Partial<Launch>;
   devices?: DeviceView[];
   dbov?: number;
   failures?: Record<string, Failure>;
@@ -93,7 +95,7 @@ export const states: Record<string, State> = {
     },
   },
   "green-room": { devices, seen: { [OWN]: 12 }, press: green },
-  "green-room-join": { launch: joining, devices, seen: { [OWN]: 12 } },
+  "green-room-join": { launch: joining, devices },
   "green-room-no-devices": { launch: { no_camera: true }, dbov: -127, press: green },
   lobby: {
     launch: joining,
@@ -125,6 +127,7 @@ export const states: Record<string, State> = {
   compare: { ...inside(2), press: { en: ["Compare code"], de: ["Code vergleichen"] } },
   remove: { ...inside(2), press: { en: ["People", "Remove Ben"], de: ["Personen", "Ben Okafor entfernen"] } },
   "end-for-all": { ...inside(2), press: { en: ["End"], de: ["Beenden"] } },
+  invitation: { ...inside(2), later: joining },
   "key-missing": { ...inside(2), events: [...meeting(2), { event: "key_missing", member: member(1) }] },
   "this-may-not-be": {
     ...inside(1),

@@ -7,10 +7,11 @@ mod request;
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use incamera_instance::own_folder;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -50,7 +51,7 @@ pub(crate) struct ControlSocket {
 impl ControlSocket {
     /// Opens the socket and hands every request to `asked`.
     pub(crate) fn open(asked: mpsc::Sender<Asked>) -> io::Result<Self> {
-        let folder = folder()?;
+        let folder = own_folder()?;
         let path = folder.join(format!("host-{}.sock", std::process::id()));
         // Left behind by a process that was killed and had the same id.
         let _ = fs::remove_file(&path);
@@ -116,7 +117,7 @@ pub(crate) async fn ask(host: Option<u32>, request: &Request) -> io::Result<Answ
 }
 
 async fn connect(host: Option<u32>) -> io::Result<UnixStream> {
-    let folder = folder()?;
+    let folder = own_folder()?;
     if let Some(pid) = host {
         let connected = UnixStream::connect(folder.join(format!("host-{pid}.sock"))).await;
         return connected.map_err(|_| {
@@ -144,19 +145,4 @@ async fn connect(host: Option<u32>) -> io::Result<UnixStream> {
 fn sockets(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let paths = fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.path());
     Ok(paths.filter(|path| path.extension().is_some_and(|end| end == "sock")).collect())
-}
-
-/// The folder of the sockets, made if need be; refused when somebody else could enter it.
-fn folder() -> io::Result<PathBuf> {
-    let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_dir());
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-    let base = base.or(home).ok_or_else(|| io::Error::other("neither XDG_RUNTIME_DIR nor HOME is set"))?;
-    let folder = base.join("incamera");
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-    let found = fs::metadata(&folder)?;
-    if found.uid() != rustix::process::getuid().as_raw() || found.mode() & 0o077 != 0 {
-        let text = format!("{} is open to other users; close it with chmod 700", folder.display());
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
-    }
-    Ok(folder)
 }

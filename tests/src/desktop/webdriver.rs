@@ -43,6 +43,21 @@ impl Window {
     /// Without WebKitWebDriver, or when the app shows no window.
     #[must_use]
     pub fn open(screen: &Screen, program: &Path, home: &Path, arguments: &[&str]) -> Self {
+        Self::open_in(screen, program, home, arguments, &[])
+    }
+
+    /// As [`Window::open`], with further environment.
+    ///
+    /// # Panics
+    /// As [`Window::open`].
+    #[must_use]
+    pub fn open_in(
+        screen: &Screen,
+        program: &Path,
+        home: &Path,
+        arguments: &[&str],
+        environment: &[(&str, String)],
+    ) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let address = free.expect("a free port of loopback");
         let driver = Command::new("WebKitWebDriver")
@@ -53,6 +68,7 @@ impl Window {
             .env("TAURI_WEBVIEW_AUTOMATION", "true")
             .env_remove("WAYLAND_DISPLAY")
             .env_remove("XDG_RUNTIME_DIR")
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -18,6 +18,7 @@ mod ending;
 mod external_commit;
 mod hostile_relay;
 mod hostile_sfu;
+mod invitation;
 mod lobby;
 mod outage;
 mod phantom_room;

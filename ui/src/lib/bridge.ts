@@ -15,7 +15,8 @@ import type {
 
 /** Everything that the window can ask of the app. What fails rejects with a `Failure`. */
 export const app = {
-  launch: () => invoke<Launch>("launch"),
+  /** What this start asked for; `later` is told of every further one. */
+  launch: (later: (launch: Launch) => void) => invoke<Launch>("launch", { later: channel(later) }),
   readInvite: (link: string) => invoke<InviteView>("read_invite", { link }),
   devices: () => invoke<DeviceView[]>("devices"),
   openDoor: () => invoke<DoorView>("open_door"),

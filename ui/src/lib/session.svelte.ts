@@ -6,6 +6,7 @@ import type {
   DeviceView,
   Failure,
   InviteView,
+  Launch,
   Lobby,
   MicrophoneChoice,
   Order,
@@ -17,6 +18,12 @@ import { Pictures } from "./pictures";
 /** What the green room leads to. */
 export type Intent = { kind: "host" } | { kind: "join"; link: string; invite: InviteView };
 
+/** A link that was opened while a meeting is going on. */
+export interface Invitation {
+  link: string;
+  server: string;
+}
+
 export type Screen = "home" | "green" | "lobby" | "meeting" | "end";
 
 const NAME = "incamera.name";
@@ -26,6 +33,13 @@ export class Session {
   screen = $state<Screen>("home");
   intent = $state<Intent>({ kind: "host" });
   name = $state(localStorage.getItem(NAME) ?? "");
+  /** What is in the field for a link. */
+  pasted = $state("");
+  invitation = $state<Invitation | null>(null);
+  /** The link to go on with when this meeting is over. */
+  #next: string | null = null;
+  /** Whether the green room opens the devices: never because of a link, only when the person asks. */
+  isPreviewing = $state(false);
   lobby = $state<Lobby>("wait");
   microphone = $state<MicrophoneChoice>({ kind: "system" });
   speaker = $state<SpeakerChoice>({ kind: "system" });
@@ -54,15 +68,47 @@ export class Session {
       const { address } = await app.openDoor();
       this.pictures.connect(address);
       await this.lookForDevices();
-      const launch = await app.launch();
-      if (launch.name !== null) this.name = launch.name;
-      this.isMuted = launch.muted;
-      if (launch.no_camera) this.camera = "none";
-      if (launch.link !== null) await this.prepareToJoin(launch.link);
-      if (launch.opening === "host") await this.startAtOnce();
+      await this.#follow(await app.launch((later) => void this.#follow(later)));
     } catch (reason) {
       this.failure = failureOf(reason);
     }
+  }
+
+  /** Does what the command line of a start asks: of the first, or of a later one that handed it over. */
+  async #follow(launch: Launch): Promise<void> {
+    if (this.isTakingPart) {
+      if (launch.link !== null) await this.#consider(launch.link);
+      return;
+    }
+    if (launch.name !== null) this.name = launch.name;
+    if (launch.muted) this.isMuted = true;
+    if (launch.no_camera) this.camera = "none";
+    if (launch.link !== null) await this.prepareToJoin(launch.link);
+    if (launch.opening === "host") await this.startAtOnce();
+  }
+
+  get isTakingPart(): boolean {
+    return this.isBusy || this.screen === "lobby" || this.screen === "meeting";
+  }
+
+  async #consider(link: string): Promise<void> {
+    try {
+      const { server } = await app.readInvite(link);
+      this.invitation = { link, server };
+    } catch (reason) {
+      this.failure = failureOf(reason);
+    }
+  }
+
+  /** Leaves for the meeting of the link that was opened; nothing happens to what is going on before that. */
+  async followInvitation(): Promise<void> {
+    const link = this.invitation?.link ?? null;
+    this.invitation = null;
+    if (link === null) return;
+    if (this.isTakingPart) {
+      this.#next = link;
+      this.leave();
+    } else await this.prepareToJoin(link);
   }
 
   async lookForDevices(): Promise<void> {
@@ -79,6 +125,7 @@ export class Session {
   prepareToHost(): void {
     this.failure = null;
     this.intent = { kind: "host" };
+    this.isPreviewing = true;
     this.screen = "green";
   }
 
@@ -88,9 +135,13 @@ export class Session {
     try {
       const invite = await app.readInvite(link);
       this.intent = { kind: "join", link: link.trim(), invite };
+      this.isPreviewing = false;
+      this.pasted = "";
       this.screen = "green";
     } catch (reason) {
       this.failure = failureOf(reason);
+      this.pasted = link;
+      this.screen = "home";
     }
   }
 
@@ -129,6 +180,10 @@ export class Session {
     apply(this.meeting, event, clock());
     if (event.event === "state_changed" && event.state === "in_meeting") this.screen = "meeting";
     if (event.event === "stopped" || event.event === "over") this.screen = "end";
+    if (event.event !== "over" || this.#next === null) return;
+    const link = this.#next;
+    this.#next = null;
+    void this.prepareToJoin(link);
   }
 
   /** Asks the app; what it refuses is shown. */

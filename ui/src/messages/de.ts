@@ -27,9 +27,12 @@ export const de: Record<keyof typeof en, Message> = {
   "green.camera.note": "Diese Version sendet ein Testbild; echte Kameras folgen.",
   "green.preview": "Vorschau Ihres Bildes",
   "green.preview.off": "Andere werden Sie nicht sehen",
+  "green.closed": "Kamera und Mikrofon sind aus",
+  "green.try": "Kamera und Mikrofon ausprobieren",
   "green.meter": "Pegel des Mikrofons",
   "green.meter.heard": "Wir können Sie hören",
   "green.meter.quiet": "Sagen Sie etwas, um das Mikrofon zu prüfen",
+  "green.meter.closed": "Aus, bis Sie es ausprobieren oder um Einlass bitten",
   "green.meter.off": "Andere werden Sie nicht hören",
   "green.server": "Besprechungsserver",
   "green.server.here": "Dieser Computer. Die Besprechung endet, wenn Sie gehen.",
@@ -125,6 +128,14 @@ export const de: Record<keyof typeof en, Message> = {
   "leave.note": "Sie läuft auf diesem Computer und kann ohne Sie nicht weitergehen.",
   "leave.yes": "Besprechung beenden",
   "leave.no": "Bleiben",
+
+  "invitation.title": "In eine andere Besprechung gehen?",
+  "invitation.note":
+    "Ein Link zu einer Besprechung auf {server} wurde geöffnet. Sie würden diese verlassen und die andere erst sehen, bevor Sie hineingehen.",
+  "invitation.note.host":
+    "Ein Link zu einer Besprechung auf {server} wurde geöffnet. Diese läuft auf Ihrem Computer: Sie würde für alle enden.",
+  "invitation.yes": "Verlassen und hingehen",
+  "invitation.yes.host": "Diese beenden und hingehen",
 
   "chat.title": "Nachrichten",
   "chat.empty": "Nachrichten sind für die Menschen in diesem Raum versiegelt und vergehen mit ihm.",
