@@ -324,15 +324,6 @@ impl World {
         self.network.schedule(now.plus(after), Happening::Vanish { actor });
     }
 
-    /// The last act of some runs: nothing else happens any more that could show the member's end.
-    pub(crate) fn hold_back_at_last(&mut self) {
-        if self.invariants.broken.is_some() || self.is_ended || !self.actors[HOST].is_in() {
-            return;
-        }
-        self.hold_back();
-        self.run_until(self.now.mono.plus(Duration::from_secs(25)));
-    }
-
     /// A defect: one participant loses the key of another, who is added again and heard again soon.
     fn lose_key(&mut self) {
         let well: Vec<usize> = (0..self.actors.len()).filter(|at| *at != HOST && self.is_well(*at)).collect();

@@ -53,9 +53,6 @@ pub fn simulate(seed: u64, rule: Option<Rule>) -> SeedReport {
             world.churn();
             world.check_convergence();
         }
-        if Chance::new(seed, 4).happens(150) {
-            world.hold_back_at_last();
-        }
     }
     let World { invariants, counts, trace, recording, now, .. } = world;
     let broken = invariants.broken;
