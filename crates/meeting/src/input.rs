@@ -64,6 +64,12 @@ pub enum Command {
         /// Everything that we send.
         streams: Vec<StreamView>,
     },
+    /// Ask a member whose media does not open to come in anew, with new keys. Without a person who wants it we ask only
+    /// where its key is lost here.
+    AskToRejoin {
+        /// Whom.
+        member: MemberId,
+    },
     /// Ask for a ticket to the SFU: the one before ran out, was revoked, or the SFU restarted.
     RequestTicket,
     /// Leave; the meeting goes on without us.

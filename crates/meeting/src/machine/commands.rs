@@ -40,6 +40,7 @@ impl MeetingMachine {
             Command::SetLobby { lobby } => self.edit_rules(now, RuleEdit::SetLobby(lobby.into())),
             Command::SendChat { text } => self.queue_chat(now, &text),
             Command::AnnounceStreams { streams } => self.streams.announce(&streams),
+            Command::AskToRejoin { member } => self.ask_to_rejoin(now, member),
             Command::RequestTicket => {
                 self.tickets.want(now.mono);
                 Ok(())
@@ -58,6 +59,16 @@ impl MeetingMachine {
             return Err(CommandError::Yourself);
         }
         self.tell_group(now, GroupInput::Remove { member, turn: CommitTurn::Own })
+    }
+
+    /// As rarely as we would ask by ourselves; asking again before that changes nothing.
+    fn ask_to_rejoin(&mut self, now: Now, member: MemberId) -> Result<(), CommandError> {
+        let opens = self.roster.get(member).ok_or(CommandError::NoSuchMember)?.media_opens;
+        // It may have healed by itself meanwhile.
+        if !opens {
+            self.ask_for_repair(now, member);
+        }
+        Ok(())
     }
 
     fn edit_rules(&mut self, now: Now, edit: RuleEdit) -> Result<(), CommandError> {

@@ -195,7 +195,13 @@ impl MeetingMachine {
             self.emit(Event::KeyMissing { member });
             self.alarm(now, AlarmCode::KeyMissing, Some(member));
         }
-        if cause == Unopened::KeyLost && self.session.is_open() && self.repair.ask(now.mono, member) {
+        if cause == Unopened::KeyLost {
+            self.ask_for_repair(now, member);
+        }
+    }
+
+    pub(super) fn ask_for_repair(&mut self, now: Now, member: MemberId) {
+        if self.session.is_open() && self.repair.ask(now.mono, member) {
             let missing = KeyMissing { member: member.0 };
             self.append(&MeetingMessage::KeyMissing(missing), Sent::KeyMissing);
         }

@@ -204,6 +204,28 @@ fn frames_that_the_sfu_alters_name_a_member_but_have_nobody_added_again() {
 }
 
 #[test]
+fn person_may_ask_somebody_to_rejoin_where_we_would_not_ask_by_ourselves() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(10));
+    let ada = world.member(1);
+    let ask = Command::AskToRejoin { member: ada };
+    world.command(2, ask.clone()).unwrap();
+    world.run(seconds(2));
+    assert_eq!(world.member(1), ada, "everything of hers opens");
+    world
+        .report(2, MediaReport::Undecryptable { member: ada, for_time: seconds(6), cause: Unopened::Spoilt });
+    world.run(seconds(2));
+    assert_eq!(world.member(1), ada, "nobody asked");
+    world.command(2, ask).unwrap();
+    world.run(seconds(2));
+    assert_ne!(world.member(1), ada);
+    assert!(world.alarmed(1, AlarmCode::RepairAsked));
+    world.assert_agreement(&[0, 1, 2]);
+    let gone = Command::AskToRejoin { member: ada };
+    assert_eq!(world.command(2, gone), Err(CommandError::NoSuchMember));
+}
+
+#[test]
 fn goodbye_that_a_commit_overtakes_is_said_again() {
     let mut world = World::with(&["Ada", "Ben"]);
     world.run(seconds(10));
