@@ -13,17 +13,19 @@ use incamera_client::{
 };
 use incamera_instance::Heard;
 use incamera_screen::{Door, Pictures, VideoSink};
-use tauri::State;
+use incamera_settings::Files;
 use tauri::ipc::Channel;
+use tauri::{AppHandle, State};
 
 use crate::failure::Failure;
+use crate::keeping;
 use crate::launch::{Company, Launch};
 use crate::media;
 use crate::preview::Preview;
 use crate::reception::Levels;
 use crate::taking_part::{Part, TakingPart, command_of, tile_of};
 use crate::view::{
-    AppEvent, DeviceChoices, DeviceView, DoorView, InviteView, Level, Lobby, Order, ServerTrust,
+    AppEvent, DeviceChoices, DeviceView, DoorView, InviteView, Level, Lobby, Order, Place, ServerTrust,
 };
 
 /// Silence after which media stops and a participant is removed: the defaults of the command line.
@@ -86,6 +88,14 @@ impl App {
         match std::mem::replace(&mut *now, Now::Closing) {
             Now::Meeting(meeting) if !meeting.is_over() => Some(meeting.end()),
             _ => None,
+        }
+    }
+
+    /// Whether the window asks first, because a meeting would end for others too.
+    pub(crate) fn ask_to_close(&self) -> bool {
+        match &mut *self.now() {
+            Now::Meeting(meeting) => meeting.ask_to_close(),
+            _ => false,
         }
     }
 
@@ -198,21 +208,26 @@ pub(crate) fn stop_preview(app: State<'_, App>) {
     }
 }
 
-/// Starts a meeting on this computer.
+/// Starts a meeting.
 #[tauri::command]
 pub(crate) async fn host(
     app: State<'_, App>,
+    files: State<'_, Files>,
     name: String,
+    place: Place,
     lobby: Lobby,
     choices: DeviceChoices,
     window: Channel<AppEvent>,
 ) -> Result<(), Failure> {
     let name = DisplayName::new(&name).map_err(ClientError::from)?;
+    let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let place = match place {
+        Place::ThisComputer => RelayPlace::Here { listen: anywhere, sfu: SfuChoice::Embedded },
+        Place::Server => keeping::place(&files.settings.load()?.settings.server)?,
+    };
     app.reserve()?;
     let beginning = async {
         let media = app.media(&choices, name.reveal())?;
-        let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        let place = RelayPlace::Here { listen: anywhere, sfu: SfuChoice::Embedded };
         let options = HostOptions {
             name,
             place,
@@ -260,5 +275,15 @@ pub(crate) fn order(app: State<'_, App>, order: Order) -> Result<(), Failure> {
         Now::Meeting(meeting) => meeting.command(command),
         _ => return Err(Failure::out_of_order("no meeting is going on")),
     }
+    Ok(())
+}
+
+/// Ends what is going on, and the app.
+#[tauri::command]
+pub(crate) async fn quit(app: State<'_, App>, handle: AppHandle) -> Result<(), Failure> {
+    if let Some(ending) = app.end_meeting() {
+        ending.await;
+    }
+    handle.exit(0);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Why something that the person wanted did not happen.
 
 use incamera_client::{ClientError, Fault, Problem};
+use incamera_settings::SettingsError;
 use serde::Serialize;
 use ts_rs::TS;
 
@@ -35,6 +36,12 @@ impl From<Problem> for Failure {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
+        Self::of(&error)
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
         Self::of(&error)
     }
 }

@@ -10,6 +10,7 @@
 mod commands;
 mod failure;
 mod guest;
+mod keeping;
 mod launch;
 mod media;
 mod preview;
@@ -23,13 +24,16 @@ use std::sync::Arc;
 use clap::Parser as _;
 use incamera_instance::{Heard, LaterStarts, Start};
 use incamera_screen::{Door, Pictures};
-use tauri::{AppHandle, Manager as _, RunEvent, WindowEvent};
+use incamera_settings::{Files, Folders, begin_log};
+use tauri::{AppHandle, LogicalSize, Manager as _, RunEvent, WindowEvent};
 
 use crate::commands::App;
 use crate::launch::{Arguments, Launch};
 
+/// The one window.
+const WINDOW: &str = "main";
+
 fn main() -> ExitCode {
-    log();
     let arguments = Arguments::parse();
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -40,18 +44,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// What happens goes to standard error. Libraries speak only of errors: their warnings say nothing to a person.
-fn log() {
-    let filter = tracing_subscriber::EnvFilter::new("error,incamera=warn");
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-}
-
 #[expect(clippy::print_stderr, reason = "for whoever started the app from a terminal")]
 fn complain(why: &str) {
     eprintln!("incamera: {why}");
 }
 
 fn run(arguments: Arguments) -> Result<(), String> {
+    let folders = Folders::of_this_account().map_err(|why| why.to_string())?;
+    begin_log(&folders);
     arguments.hide_link().map_err(|why| format!("this program cannot be started again: {why}"))?;
     let launch = arguments.into_launch().map_err(|why| format!("standard input cannot be read: {why}"))?;
     if let Some(why) = launch.broken_link() {
@@ -59,22 +59,27 @@ fn run(arguments: Arguments) -> Result<(), String> {
     }
     let message = serde_json::to_vec(&launch).map_err(|why| why.to_string())?;
     match incamera_instance::claim(&message) {
-        Ok(Start::First(later)) => show(launch, Some(later)),
+        Ok(Start::First(later)) => show(launch, Some(later), &folders),
         Ok(Start::Later) => Ok(()),
         // A second window is better than none.
         Err(why) => {
             tracing::warn!(%why, "whether the app is running already cannot be told");
-            show(launch, None)
+            show(launch, None, &folders)
         }
     }
 }
 
-fn show(launch: Launch, later: Option<LaterStarts>) -> Result<(), String> {
+fn show(launch: Launch, later: Option<LaterStarts>, folders: &Folders) -> Result<(), String> {
     let pictures = Arc::new(Pictures::default());
     let door = tauri::async_runtime::block_on(Door::open(Arc::clone(&pictures)))
         .map_err(|why| format!("no socket for pictures on this computer: {why}"))?;
     let app = tauri::Builder::default()
         .manage(App::new(launch, pictures, door))
+        .manage(Files::new(folders))
+        .setup(|app| {
+            restore_size(app.handle());
+            Ok(())
+        })
         .invoke_handler(tauri::generate_handler![
             commands::launch,
             commands::read_invite,
@@ -85,6 +90,12 @@ fn show(launch: Launch, later: Option<LaterStarts>) -> Result<(), String> {
             commands::host,
             commands::join,
             commands::order,
+            commands::quit,
+            keeping::settings,
+            keeping::save_settings,
+            keeping::recent,
+            keeping::save_invitation,
+            keeping::diagnostics,
         ])
         .build(tauri::generate_context!())
         .map_err(|why| why.to_string())?;
@@ -97,16 +108,20 @@ fn show(launch: Launch, later: Option<LaterStarts>) -> Result<(), String> {
         });
     }
     app.run(|handle, event| {
-        if let RunEvent::WindowEvent { event: WindowEvent::CloseRequested { api, .. }, .. } = event
-            && let Some(ending) = handle.state::<App>().end_meeting()
-        {
-            // The others are told before the process ends.
-            api.prevent_close();
-            let handle = handle.clone();
-            tauri::async_runtime::spawn(async move {
-                ending.await;
-                handle.exit(0);
-            });
+        if let RunEvent::WindowEvent { event: WindowEvent::CloseRequested { api, .. }, .. } = event {
+            note_size(handle);
+            let app = handle.state::<App>();
+            if app.ask_to_close() {
+                api.prevent_close();
+            } else if let Some(ending) = app.end_meeting() {
+                // The others are told before the process ends.
+                api.prevent_close();
+                let handle = handle.clone();
+                tauri::async_runtime::spawn(async move {
+                    ending.await;
+                    handle.exit(0);
+                });
+            }
         }
     });
     Ok(())
@@ -115,9 +130,29 @@ fn show(launch: Launch, later: Option<LaterStarts>) -> Result<(), String> {
 /// Does what a later start was asked, in front of everything else.
 fn start_again(handle: &AppHandle, launch: Launch) -> Heard {
     let heard = handle.state::<App>().start_again(launch);
-    if let (Heard::Taken, Some(window)) = (heard, handle.get_webview_window("main")) {
+    if let (Heard::Taken, Some(window)) = (heard, handle.get_webview_window(WINDOW)) {
         // The window system decides what comes to the front; the window shows the link wherever it is.
         let _ = window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus());
     }
     heard
+}
+
+/// Makes the window as large as it was. One that stays as it is is usable too.
+fn restore_size(app: &AppHandle) {
+    if let (Some(size), Some(window)) = (app.state::<Files>().window(), app.get_webview_window(WINDOW)) {
+        let _ = window.set_size(LogicalSize::new(size.width, size.height));
+    }
+}
+
+/// Remembers how large the window is, unless it fills the screen.
+fn note_size(app: &AppHandle) {
+    let Some(window) = app.get_webview_window(WINDOW) else { return };
+    if let (Ok(size), Ok(scale), Ok(false)) =
+        (window.inner_size(), window.scale_factor(), window.is_maximized())
+    {
+        let size = size.to_logical(scale);
+        if let Err(why) = app.state::<Files>().note_window(size.width, size.height) {
+            tracing::warn!(%why, "the size of the window is not kept");
+        }
+    }
 }

@@ -27,12 +27,14 @@ pub(crate) struct TakingPart {
     /// Closed when everything else is.
     commands: mpsc::UnboundedSender<Command>,
     part: Part,
+    window: Channel<AppEvent>,
+    was_asked: bool,
 }
 
 /// Whose meeting it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// It lives in this process and ends with it.
+    /// It ends when we go.
     Host,
     /// It goes on without us.
     Guest,
@@ -49,12 +51,21 @@ impl TakingPart {
         company: Company,
     ) -> Self {
         let (commands, commanded) = mpsc::unbounded_channel();
+        let told = window.clone();
         tauri::async_runtime::spawn(async move {
-            pass_on(meeting, events, commanded, &window, &levels, company).await;
+            pass_on(meeting, events, commanded, &told, &levels, company).await;
             // The window is told last, so that it can begin another meeting at once; it may be gone.
-            let _ = window.send(AppEvent::Over);
+            let _ = told.send(AppEvent::Over);
         });
-        Self { commands, part }
+        Self { commands, part, window, was_asked: false }
+    }
+
+    /// Lets the window ask whether a meeting that is ours is to end for everybody. Once: whoever closes the window
+    /// again means it, and a window that hangs must not keep anybody.
+    pub(crate) fn ask_to_close(&mut self) -> bool {
+        let asks =
+            self.part == Part::Host && !self.is_over() && !std::mem::replace(&mut self.was_asked, true);
+        asks && self.window.send(AppEvent::CloseAsked).is_ok()
     }
 
     /// Whether everything is closed.
@@ -105,6 +116,9 @@ async fn pass_on(
                 (!levels.is_empty()).then_some(AppEvent::Heard { levels })
             }
         };
+        if let Some(AppEvent::Problem { code, .. } | AppEvent::Alarm { code, .. }) = &told {
+            tracing::warn!(code);
+        }
         // A window that is gone is not told; closing it ends the meeting by itself.
         let _ = told.map(|event| window.send(event));
     }
@@ -131,6 +145,7 @@ pub(crate) fn command_of(order: Order) -> Option<Command> {
         Order::Admit { knock } => Rule::Admit { knock: KnockNumber(knock) }.into(),
         Order::Deny { knock } => Rule::Deny { knock: KnockNumber(knock) }.into(),
         Order::Remove { member } => Rule::Remove { member: member_of(&member)? }.into(),
+        Order::AskToRejoin { member } => Rule::AskToRejoin { member: member_of(&member)? }.into(),
         Order::Lock => Rule::Lock.into(),
         Order::Unlock => Rule::Unlock.into(),
         Order::Say { text } => Rule::SendChat { text: Pii::new(text) }.into(),

@@ -115,6 +115,16 @@ pub(crate) struct DeviceChoices {
     pub(crate) camera: CameraChoice,
 }
 
+/// Where a meeting is held that the person starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Place {
+    /// On this computer, for as long as the app runs.
+    ThisComputer,
+    /// On the server of the settings.
+    Server,
+}
+
 /// How people come into a meeting that is started here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
@@ -160,6 +170,11 @@ pub(crate) enum Order {
     },
     /// Remove somebody.
     Remove {
+        /// Whom.
+        member: String,
+    },
+    /// Ask somebody whose key is missing to come in anew.
+    AskToRejoin {
         /// Whom.
         member: String,
     },

@@ -1,12 +1,14 @@
 // The app's own pages with somebody else behind them: each state of the window without a meeting, for looking at it.
 // `?state=chat&theme=dark&language=de`. Never part of what is built.
 import type { AppEvent, Launch, Level } from "../src/lib/generated";
+import { NEW_SETTINGS } from "../src/lib/settings";
 import { portrait } from "./portrait";
 import { states, type State } from "./states";
 
 const wanted = new URLSearchParams(location.search);
 const state: State = states[wanted.get("state") ?? "home"] ?? {};
 
+if (wanted.get("direction")) document.documentElement.dir = wanted.get("direction") ?? "";
 if (wanted.get("language")) Object.defineProperty(navigator, "languages", { value: [wanted.get("language")] });
 const matchMedia = window.matchMedia.bind(window);
 window.matchMedia = (query) =>
@@ -32,7 +34,7 @@ function begin(channel: Channel): void {
   for (const event of state.events ?? []) tell(channel, event);
 }
 
-const home: Launch = { opening: "home", link: null, name: "Ada Byron", muted: false, no_camera: false };
+const home: Launch = { opening: "home", link: null, name: null, muted: false, no_camera: false };
 
 /** Later starts come when the meeting is on. */
 async function whenInMeeting(): Promise<void> {
@@ -48,9 +50,16 @@ const answers: Record<string, (args: Record<string, unknown>) => unknown> = {
   devices: () => state.devices ?? [],
   open_door: () => ({ address: "ws://gallery" }),
   preview: ({ meter }) => tell(meter as Channel, [{ member: null, dbov: state.dbov ?? -24 }]),
+  settings: () => ({ settings: { ...NEW_SETTINGS, name: "Ada Byron", ...state.settings }, put_aside: state.putAside ?? null }),
+  recent: () => state.recent ?? [],
+  diagnostics: () => "Incamera 0.1.0",
+  save_invitation: () => "Incamera meeting.ics",
   host: ({ window: channel }) => begin(channel as Channel),
   join: ({ window: channel }) => begin(channel as Channel),
 };
+
+/** Everything that the window asked for, for whoever tests it. */
+const asked: unknown[] = [];
 
 Object.assign(window, {
   __TAURI_INTERNALS__: {
@@ -61,6 +70,8 @@ Object.assign(window, {
     },
     unregisterCallback: (id: number) => callbacks.delete(id),
     invoke: async (command: string, args: Record<string, unknown>) => {
+      asked.push({ command, ...args });
+      document.documentElement.dataset.asked = JSON.stringify(asked);
       const failure = state.failures?.[command];
       if (failure) throw failure;
       return answers[command]?.(args);
@@ -86,7 +97,7 @@ await import("../src/main");
 /** Presses what the state says, each when it is there. */
 async function press(name: string): Promise<void> {
   const find = () =>
-    [...document.querySelectorAll<HTMLElement>("button, summary")].find(
+    [...document.querySelectorAll<HTMLElement>("button, summary, label.tick")].find(
       (one) => (one.getAttribute("aria-label") ?? one.innerText).trim().startsWith(name) && !one.hasAttribute("disabled"),
     );
   while (!find()) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -95,7 +106,14 @@ async function press(name: string): Promise<void> {
 
 for (const name of state.press?.[wanted.get("language") === "de" ? "de" : "en"] ?? []) await press(name);
 
-// Complete when everybody who is to be seen was drawn, and what counts the seconds has looked once.
-await new Promise((resolve) => setTimeout(resolve, 600));
+if (state.keys) {
+  while (!document.querySelector(".bar")) await new Promise((resolve) => setTimeout(resolve, 20));
+  window.dispatchEvent(new KeyboardEvent("keydown", { ...state.keys, cancelable: true }));
+}
+
+// Complete when what counts the seconds has looked, and everybody who is to be seen was drawn: on a busy computer later.
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+await pause(state.late ?? 600);
+for (let left = 10; left > 0 && state.seen && document.querySelector(".initials"); left -= 1) await pause(300);
 document.documentElement.dataset.states = Object.keys(states).join(" ");
 document.documentElement.dataset.ready = "yes";

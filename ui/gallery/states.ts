@@ -1,4 +1,4 @@
-import type { AppEvent, DeviceView, Failure, Launch, Person } from "../src/lib/generated";
+import type { AppEvent, DeviceView, Failure, Launch, Person, Recent, Received, Settings } from "../src/lib/generated";
 import { OWN } from "../src/lib/pictures";
 
 /** What stands behind the window in one picture of it. */
@@ -6,6 +6,9 @@ export interface State {
   launch?: Partial<Launch>;
   /** What a later start of the app hands over during the meeting. */
   later?: Partial<Launch>;
+  settings?: Partial<Settings>;
+  putAside?: string;
+  recent?: Recent[];
   devices?: DeviceView[];
   dbov?: number;
   failures?: Record<string, Failure>;
@@ -14,6 +17,10 @@ export interface State {
   events?: AppEvent[];
   /** Buttons to press, in the words of each language. */
   press?: { en: string[]; de: string[] };
+  /** How long to look at it, in milliseconds: what is counted goes on. */
+  late?: number;
+  /** A shortcut to press, when the meeting is there. */
+  keys?: KeyboardEventInit;
 }
 
 const NAMES = [
@@ -45,6 +52,31 @@ function person(number: number, more: Partial<Person> = {}): AppEvent {
   };
   return { event: "joined", person: { ...base, ...more } };
 }
+
+const recent: Recent[] = [
+  { link: "incamera://a", server: "meet.court.example", people: ["Ben Okafor"], began_s: 1_790_000_000, lasted_s: 2_520 },
+  {
+    link: "incamera://b",
+    server: "192.168.0.12:40123",
+    people: ["Chloé Lambert", "Dai Nakamura", "Elif Yılmaz", "Farid Haddad"],
+    began_s: 1_789_000_000,
+    lasted_s: 4_210,
+  },
+];
+const server = { address: "meet.court.example", token: "", key: "" };
+const preferences = { en: ["Settings"], de: ["Einstellungen"] };
+
+const figures: Received[] = [1, 2].map((number) => ({
+  member: member(number),
+  video_fps: 30,
+  width: 640 / number,
+  height: 360 / number,
+  layer: number - 1,
+  kbps: 846 / number,
+  lost_packets: 12 * number,
+  undecryptable: 0,
+  latency_ms: number === 1 ? 84 : null,
+}));
 
 const devices: DeviceView[] = [
   { id: "a", name: "Built-in microphone", kind: "microphone" },
@@ -84,6 +116,21 @@ const asking = { en: ["Ask to join"], de: ["Um Einlass bitten"] };
 
 export const states: Record<string, State> = {
   home: {},
+  "home-first": { settings: { name: "" } },
+  "home-recent": { recent, settings: { remember_meetings: "yes", server } },
+  "home-settings-broken": { putAside: "settings.unusable-1.json" },
+  settings: { devices, recent, settings: { remember_meetings: "yes", server }, press: preferences },
+  "settings-refused": {
+    devices,
+    failures: {
+      save_settings: {
+        code: "invite.relay",
+        what: "the server in the link is not a host name or address",
+        advice: "Check the address.",
+      },
+    },
+    press: { en: ["Settings", "Begin with"], de: ["Einstellungen", "Mit ausgeschaltetem"] },
+  },
   "home-bad-link": {
     launch: { link: "incamera://" },
     failures: {
@@ -111,6 +158,7 @@ export const states: Record<string, State> = {
   "meeting-9": inside(9),
   "meeting-camera-off": { ...inside(1), press: { en: ["Mute", "Stop picture"], de: ["Stumm", "Bild aus"] } },
   knock: { ...inside(2), events: [...meeting(2), { event: "knocked", knock: 1, name: "Grace Hopper" }] },
+  "by-keyboard": { devices, seen: pictures(2), events: [...meeting(2), { event: "knocked", knock: 1, name: "Grace Hopper" }] },
   people: { ...inside(4), press: { en: ["People"], de: ["Personen"] } },
   chat: {
     ...inside(2),
@@ -126,9 +174,33 @@ export const states: Record<string, State> = {
   security: { ...inside(2), press: { en: ["Security"], de: ["Sicherheit"] } },
   compare: { ...inside(2), press: { en: ["Compare code"], de: ["Code vergleichen"] } },
   remove: { ...inside(2), press: { en: ["People", "Remove Ben"], de: ["Personen", "Ben Okafor entfernen"] } },
+  view: {
+    ...inside(2),
+    events: [...meeting(2), { event: "statistics", sent_kbps: 846, received: figures }],
+    press: { en: ["View"], de: ["Ansicht"] },
+  },
+  "layout-speaker": {
+    ...inside(9),
+    events: [...meeting(9), { event: "heard", levels: [{ member: member(3), dbov: -20 }] }],
+    press: { en: ["View", "Who speaks"], de: ["Ansicht", "Wer spricht"] },
+  },
+  pinned: { ...inside(4), press: { en: ["Keep Chloé"], de: ["Chloé Lambert groß"] } },
+  "sound-only": { ...inside(4), press: { en: ["View", "Sound only"], de: ["Ansicht", "Nur Ton"] } },
+  muted: {
+    ...inside(1),
+    settings: { start_muted: true },
+    events: [...meeting(1), { event: "heard", levels: [{ member: null, dbov: -20 }] }],
+  },
+  shortcuts: { ...inside(2), keys: { key: "/", ctrlKey: true } },
+  "close-asked": { ...inside(3), events: [...meeting(3), { event: "close_asked" }] },
   "end-for-all": { ...inside(2), press: { en: ["End"], de: ["Beenden"] } },
   invitation: { ...inside(2), later: joining },
   "key-missing": { ...inside(2), events: [...meeting(2), { event: "key_missing", member: member(1) }] },
+  "key-missing-long": {
+    ...inside(2),
+    late: 7_000,
+    events: [...meeting(2), { event: "key_missing", member: member(1) }],
+  },
   "this-may-not-be": {
     ...inside(1),
     events: [...meeting(1), person(2, { verification: "failed" })],
@@ -147,6 +219,28 @@ export const states: Record<string, State> = {
   end: {
     ...inside(2),
     events: [...meeting(2), { event: "stopped", why: "ended" }, { event: "over" }],
+  },
+  "end-remember": {
+    launch: joining,
+    devices,
+    seen: pictures(2),
+    events: [...meeting(2).slice(1), { event: "stopped", why: "left" }, { event: "over" }],
+    press: asking,
+  },
+  "end-problems": {
+    ...inside(2),
+    events: [
+      ...meeting(2),
+      {
+        event: "problem",
+        code: "client.stream.missing",
+        what: "Nothing of what Ben Okafor sends arrives here",
+        advice: "Wait a few seconds; if it stays, use another media server.",
+        member: member(1),
+      },
+      { event: "stopped", why: "ended" },
+      { event: "over" },
+    ],
   },
   "end-denied": {
     launch: joining,

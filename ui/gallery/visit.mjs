@@ -7,29 +7,38 @@ const variants = {
   light: { theme: "light", size: [1120, 720] },
   dark: { theme: "dark", size: [1120, 720] },
   german: { theme: "light", language: "de", size: [1120, 720] },
+  mirrored: { theme: "light", direction: "rtl", size: [1120, 720] },
   narrow: { theme: "light", size: [800, 560] },
   // At 200 % a window of 1120 × 720 has this many CSS pixels.
   double: { theme: "light", size: [560, 360] },
 };
 
-const READY = `
+export const READY = `
   const [done] = arguments;
   const still = () => Promise.all([document.fonts.ready, ...document.getAnimations().map(({ finished }) => finished)]);
   const look = () => (document.documentElement.dataset.ready ? still().then(() => done()) : requestAnimationFrame(look));
   look();`;
 
+/** The address of a state, on a server of our own. */
+export function addressOf(server, state, options = {}) {
+  return `${server.resolvedUrls.local[0]}gallery/index.html?${new URLSearchParams({ state, theme: "light", ...options })}`;
+}
+
+export async function serve() {
+  const server = await createServer({ server: { host: "127.0.0.1", port: 0 }, logLevel: "error" });
+  return server.listen();
+}
+
 /** Shows one state after the other, each once it is complete. A state is NAME or NAME.VARIANT; without any: all, light
  * and dark. */
 export async function visit(asked, seen) {
-  const server = await createServer({ server: { host: "127.0.0.1", port: 0 }, logLevel: "error" });
-  await server.listen();
+  const server = await serve();
   const window = await openWindow();
   const show = async (one) => {
     const [state, variant = "light"] = one.split(".");
-    const { theme, language = "en", size } = variants[variant];
+    const { theme, language = "en", direction = "", size } = variants[variant];
     await window.resize(...size);
-    const query = new URLSearchParams({ state, theme, language });
-    await window.go(`${server.resolvedUrls.local[0]}gallery/index.html?${query}`);
+    await window.go(addressOf(server, state, { theme, language, direction }));
     await window.runAsync(READY);
     return `${state}.${variant}`;
   };

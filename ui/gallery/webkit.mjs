@@ -47,6 +47,26 @@ export async function openWindow() {
     go: (url) => ask("POST", `${session}/url`, { url }),
     run: (script, ...args) => ask("POST", `${session}/execute/sync`, { script, args }),
     runAsync: (script, ...args) => ask("POST", `${session}/execute/async`, { script, args }),
+    /** Presses keys one after the other, each with those that are held before it: "Tab", "Control+d". */
+    press: async (...keys) => {
+      const values = { Tab: "\uE004", Enter: "\uE007", Escape: "\uE00C", Space: " ", Shift: "\uE008", Control: "\uE009", Down: "\uE015" };
+      const actions = keys.flatMap((chord) => {
+        const parts = chord.split("+").map((part) => values[part] ?? part);
+        const down = parts.map((value) => ({ type: "keyDown", value }));
+        return [...down, ...parts.reverse().map((value) => ({ type: "keyUp", value }))];
+      });
+      await ask("POST", `${session}/actions`, { actions: [{ type: "key", id: "keys", actions }] });
+    },
+    /** Holds a chord for as long as `meanwhile` takes. */
+    hold: async (values, meanwhile) => {
+      const send = (type, list) =>
+        ask("POST", `${session}/actions`, {
+          actions: [{ type: "key", id: "keys", actions: list.map((value) => ({ type, value })) }],
+        });
+      await send("keyDown", values);
+      await meanwhile();
+      await send("keyUp", [...values].reverse());
+    },
     picture: async () => Buffer.from(await ask("GET", `${session}/screenshot`), "base64"),
     /** Makes the page this large: the window has a frame of its own. */
     resize: async (width, height) => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { arrange, grid } from "../src/lib/layout";
+import { arrange, CORNERS, grid, nearest, type Stage } from "../src/lib/layout";
 
 const sizes = [
   [800, 448],
@@ -37,18 +37,58 @@ test("nothing fits into nothing", () => {
   expect(grid(0, 100, 100)).toEqual([]);
 });
 
-test("the own picture floats in the corner of either direction while it covers one person at most", () => {
-  expect(arrange(0, 1000, 600, false).own).toEqual({ left: 768, top: 464, width: 220, height: 124 });
-  for (const rightToLeft of [false, true]) {
-    const { boxes, own } = arrange(1, 1200, 600, rightToLeft);
-    const [on] = boxes;
-    if (!on) throw new Error("one person has one tile");
-    expect(own.left).toBe(rightToLeft ? on.left + 12 : on.left + on.width - own.width - 12);
-    expect(own.top + own.height).toBe(on.top + on.height - 12);
-  }
+const stage = (others: number, more: Partial<Stage> = {}): Stage => ({
+  others,
+  large: null,
+  width: 1120,
+  height: 600,
+  corner: "bottom-end",
+  rightToLeft: false,
+  ...more,
+});
+
+test("the own picture floats in the chosen corner of either direction while it covers one person at most", () => {
+  expect(arrange(stage(0, { width: 1000 })).own).toEqual({ left: 768, top: 464, width: 220, height: 124 });
+  for (const rightToLeft of [false, true])
+    for (const corner of CORNERS) {
+      const { own, floatsOn: on } = arrange(stage(1, { rightToLeft, corner }));
+      if (!on) throw new Error("it floats");
+      const isLeft = corner.endsWith("start") !== rightToLeft;
+      expect(own.left).toBe(isLeft ? on.left + 12 : on.left + on.width - own.width - 12);
+      expect(own.top).toBe(corner.startsWith("top") ? on.top + 12 : on.top + on.height - own.height - 12);
+      expect(nearest(on, own.left + 10, own.top + 10, rightToLeft)).toBe(corner);
+    }
 });
 
 test("among several the own picture is the last tile", () => {
-  const { boxes, own } = arrange(3, 1120, 600, false);
+  const { boxes, own } = arrange(stage(3));
   expect([...boxes, own]).toEqual(grid(4, 1120, 600));
+});
+
+test("from right to left the first tile is on the right", () => {
+  const { boxes } = arrange(stage(3, { rightToLeft: true }));
+  const first = grid(4, 1120, 600)[0];
+  if (!first) throw new Error("there are four");
+  expect(boxes[0]).toEqual({ ...first, left: 1120 - first.left - first.width });
+});
+
+test("one is large, and who finds no room in the strip is out of view", () => {
+  for (const rightToLeft of [false, true])
+    for (const width of [560, 1120]) {
+      const { boxes, own } = arrange(stage(12, { width, large: 3, rightToLeft }));
+      const shown = [...boxes.filter((box) => box !== null), own];
+      expect(boxes[3]?.width).toBeGreaterThan(own.width * 2);
+      expect(boxes.filter((box) => box === null).length).toBeGreaterThan(0);
+      for (const [index, one] of shown.entries()) {
+        expect(one.left >= 0 && one.left + one.width <= width && one.top + one.height <= 600).toBe(true);
+        for (const other of shown.slice(index + 1)) {
+          const apart =
+            one.left + one.width <= other.left ||
+            other.left + other.width <= one.left ||
+            one.top + one.height <= other.top ||
+            other.top + other.height <= one.top;
+          expect(apart).toBe(true);
+        }
+      }
+    }
 });

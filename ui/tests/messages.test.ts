@@ -4,8 +4,8 @@ import { duration, initials, preferred, texts } from "../src/lib/text";
 import { de } from "../src/messages/de";
 import { en, type Message } from "../src/messages/en";
 
-/** Words that are the same in both languages. */
-const SAME = new Set(["app.name"]);
+/** Words that are the same in both languages: names of the product, and of languages in themselves. */
+const SAME = new Set(["app.name", "settings.language.en", "settings.language.de"]);
 
 const forms = (message: Message) => (typeof message === "string" ? [message] : [message.one, message.other]);
 const holes = (message: Message) => forms(message).map((form) => [...form.matchAll(/\{\w+\}/g)].map(String).sort());

@@ -61,6 +61,8 @@ pub(crate) enum AppEvent {
     Heard { levels: Vec<Level> },
     /// Something went wrong.
     Problem { code: String, what: String, advice: String, member: Option<String> },
+    /// The person closed the window of a meeting that ends with it.
+    CloseAsked,
     /// Why the meeting is over for us.
     Stopped { why: Ending },
     /// Everything is closed: the last event.
@@ -167,8 +169,11 @@ pub(crate) struct Received {
     video_fps: f64,
     width: u16,
     height: u16,
+    layer: u8,
     kbps: f64,
+    lost_packets: u32,
     undecryptable: u32,
+    latency_ms: Option<f64>,
 }
 
 /// How loud somebody was.
@@ -283,7 +288,10 @@ fn of_statistics(statistics: &Statistics) -> AppEvent {
         video_fps: row.video_fps,
         width: row.width,
         height: row.height,
+        layer: row.layer,
         kbps: row.kbps,
+        lost_packets: saturated(row.lost_packets),
+        latency_ms: row.latency_ms_p50,
         undecryptable: saturated(row.undecryptable),
     });
     AppEvent::Statistics { sent_kbps: statistics.sent.kbps, received: received.collect() }

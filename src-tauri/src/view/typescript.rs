@@ -4,6 +4,7 @@
 mod tests {
     use std::path::Path;
 
+    use incamera_settings::*;
     use ts_rs::{Config, TS};
 
     use crate::failure::Failure;
@@ -25,37 +26,14 @@ mod tests {
 
     #[test]
     fn types_of_the_window_are_those_of_the_app() {
-        let wanted = declarations![
-            AppEvent,
-            Stage,
-            ReachView,
-            ReachScope,
-            Person,
-            Role,
-            Verification,
-            Departure,
-            ChatLine,
-            MediaStop,
-            Way,
-            Received,
-            Level,
-            Ending,
-            Lobby,
-            Order,
-            OnOff,
-            InviteView,
-            ServerTrust,
-            DeviceView,
-            DeviceKind,
-            DeviceChoices,
-            MicrophoneChoice,
-            SpeakerChoice,
-            CameraChoice,
-            DoorView,
-            Launch,
-            Opening,
-            Failure,
-        ];
+        let wanted = declarations! {
+            AppEvent, Stage, ReachView, ReachScope, Person, Role, Verification, Departure,
+            ChatLine, MediaStop, Way, Received, Level, Ending, Lobby, Place, Order, OnOff,
+            InviteView, ServerTrust, DeviceView, DeviceKind, DeviceChoices, MicrophoneChoice,
+            SpeakerChoice, CameraChoice, DoorView, Launch, Opening, Failure, Loaded, Settings,
+            Language, Appearance, Remembering, Devices, Sounds, Server, WindowSize, Recent,
+            RecentChange
+        };
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/src/lib/generated.ts");
         if std::env::var_os(WRITE).is_some() {
             std::fs::write(&path, wanted).unwrap();

@@ -152,9 +152,10 @@ fn pixels_of_a_tile_carry_the_frame_number_of_its_sender() {
     for person in [&mut ben, &mut chloe] {
         person.wait_for_pictures(2);
     }
-    // The names would cover a part of the numbers.
-    let _ =
-        window.run("for (const one of document.querySelectorAll('.label')) one.style.visibility = 'hidden'");
+    // Names, and what appears under the pointer, would cover a part of the numbers.
+    let _ = window.run(
+        "for (const one of document.querySelectorAll('.label, .corner')) one.style.visibility = 'hidden'",
+    );
 
     for name in ["Ben", "Chloe"] {
         let area = window.control("listitem", name).area();
@@ -182,4 +183,67 @@ fn number_in(screen: &Screen, area: Area, name: &str, least: u32) -> u32 {
         }
         assert!(now_us() < until, "{area:?} shows {shown:?} and no picture of {name} from {least} on");
     }
+}
+
+#[test]
+fn who_wants_sound_only_neither_receives_nor_decodes_pictures() {
+    let stage = Stage::for_meeting();
+    let screen = Screen::start();
+    let window = Window::open(&screen, &stage.program_path("incamera"), &stage.home("Ada"), &[]);
+    let link = host_in(&window, "Ada");
+    let mut ben = let_in(&window, &stage, &link, &Cast::named("Ben"));
+    ben.wait_for_pictures(1);
+    window.control("button", "View").click();
+    // The statistics count what was decoded in the last second.
+    window.wait_for_text("Lost packets");
+    window.wait_until_gone("none");
+    for _ in 0..2 {
+        window.control("checkbox", "Sound only").click();
+        window.wait_for_text("none");
+        window.control("checkbox", "Sound only").click();
+        window.wait_until_gone("none");
+    }
+    window.control("button", "End").click();
+    window.control("button", "End meeting").click();
+    assert_eq!(ben.outcome(PATIENCE).code, Some(0));
+}
+
+#[test]
+fn what_was_chosen_is_there_the_next_time() {
+    let stage = Stage::for_meeting();
+    let screen = Screen::start();
+    let home = stage.home("Ada");
+    let file = home.join(".config/incamera/settings.json");
+    let open = || Window::open(&screen, &stage.program_path("incamera"), &home, &[]);
+
+    let window = open();
+    window.control("button", "Settings").click();
+    window.control("textbox", "Your name").write("Ada Byron");
+    window.control("checkbox", "Begin with the microphone off").click();
+    let until = now_us() + PATIENCE.as_micros() as u64;
+    while !std::fs::read_to_string(&file).is_ok_and(|text| text.contains("\"start_muted\": true")) {
+        assert!(now_us() < until, "{} was not written", file.display());
+        std::thread::yield_now();
+    }
+    drop(window);
+
+    let window = open();
+    window.control("button", "Start a meeting").click();
+    assert_eq!(window.control("textbox", "Your name").value(), "Ada Byron");
+}
+
+#[test]
+fn settings_that_cannot_be_read_are_kept_beside_and_told() {
+    let stage = Stage::for_meeting();
+    let screen = Screen::start();
+    let home = stage.home("Ada");
+    let folder = home.join(".config/incamera");
+    std::fs::create_dir_all(&folder).expect("a folder can be made");
+    std::fs::write(folder.join("settings.json"), "{").expect("a file can be written");
+    let window = Window::open(&screen, &stage.program_path("incamera"), &home, &[]);
+    window.wait_for_text(
+        "Your settings file could not be read. It is kept as settings.unusable-1.json; you begin with new settings.",
+    );
+    let kept = std::fs::read_to_string(folder.join("settings.unusable-1.json"));
+    assert_eq!(kept.expect("it is there"), "{");
 }

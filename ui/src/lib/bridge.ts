@@ -9,8 +9,13 @@ import type {
   InviteView,
   Launch,
   Level,
+  Loaded,
   Lobby,
   Order,
+  Place,
+  Recent,
+  RecentChange,
+  Settings,
 } from "./generated";
 
 /** Everything that the window can ask of the app. What fails rejects with a `Failure`. */
@@ -23,11 +28,17 @@ export const app = {
   preview: (name: string, choices: DeviceChoices, told: (levels: Level[]) => void) =>
     invoke<void>("preview", { name, choices, meter: channel(told) }),
   stopPreview: () => invoke<void>("stop_preview"),
-  host: (name: string, lobby: Lobby, choices: DeviceChoices, told: (event: AppEvent) => void) =>
-    invoke<void>("host", { name, lobby, choices, window: channel(told) }),
+  host: (name: string, place: Place, lobby: Lobby, choices: DeviceChoices, told: (event: AppEvent) => void) =>
+    invoke<void>("host", { name, place, lobby, choices, window: channel(told) }),
   join: (link: string, name: string, choices: DeviceChoices, told: (event: AppEvent) => void) =>
     invoke<void>("join", { link, name, choices, window: channel(told) }),
   order: (order: Order) => invoke<void>("order", { order }),
+  quit: () => invoke<void>("quit"),
+  settings: () => invoke<Loaded>("settings"),
+  saveSettings: (settings: Settings) => invoke<void>("save_settings", { settings }),
+  recent: (change: RecentChange | null) => invoke<Recent[]>("recent", { change }),
+  saveInvitation: (calendar: string) => invoke<string>("save_invitation", { calendar }),
+  diagnostics: () => invoke<string>("diagnostics"),
 };
 
 function channel<T>(told: (message: T) => void): Channel<T> {

@@ -1,6 +1,6 @@
 // Made from src-tauri/src/view.rs by `./dev types`.
 
-export type AppEvent = { "event": "state_changed", state: Stage, } | { "event": "hosting", link: string, reach: Array<ReachView>, } | { "event": "knocked", knock: number, name: string, } | { "event": "knock_ended", knock: number, } | { "event": "joined", person: Person, } | { "event": "left", member: string, name: string, why: Departure, } | { "event": "lost", member: string, silent_for_s: number, } | { "event": "media_held", member: string, } | { "event": "returned", member: string, } | { "event": "room_code_changed", code: string, } | { "event": "epoch_changed", epoch: number, } | { "event": "rules_changed", lobby: Lobby, locked: boolean, suite: number, } | { "event": "chat_received", line: ChatLine, } | { "event": "key_missing", member: string, } | { "event": "key_restored", member: string, } | { "event": "link_degraded", media_stops_in_s: number, } | { "event": "link_restored" } | { "event": "media_stopped", why: MediaStop, } | { "event": "media_started" } | { "event": "alarm", code: string, what: string, advice: string, member: string | null, } | { "event": "media_server_lost", direction: Way, } | { "event": "media_server_connected", direction: Way, } | { "event": "statistics", sent_kbps: number, received: Array<Received>, } | { "event": "heard", levels: Array<Level>, } | { "event": "problem", code: string, what: string, advice: string, member: string | null, } | { "event": "stopped", why: Ending, } | { "event": "over" };
+export type AppEvent = { "event": "state_changed", state: Stage, } | { "event": "hosting", link: string, reach: Array<ReachView>, } | { "event": "knocked", knock: number, name: string, } | { "event": "knock_ended", knock: number, } | { "event": "joined", person: Person, } | { "event": "left", member: string, name: string, why: Departure, } | { "event": "lost", member: string, silent_for_s: number, } | { "event": "media_held", member: string, } | { "event": "returned", member: string, } | { "event": "room_code_changed", code: string, } | { "event": "epoch_changed", epoch: number, } | { "event": "rules_changed", lobby: Lobby, locked: boolean, suite: number, } | { "event": "chat_received", line: ChatLine, } | { "event": "key_missing", member: string, } | { "event": "key_restored", member: string, } | { "event": "link_degraded", media_stops_in_s: number, } | { "event": "link_restored" } | { "event": "media_stopped", why: MediaStop, } | { "event": "media_started" } | { "event": "alarm", code: string, what: string, advice: string, member: string | null, } | { "event": "media_server_lost", direction: Way, } | { "event": "media_server_connected", direction: Way, } | { "event": "statistics", sent_kbps: number, received: Array<Received>, } | { "event": "heard", levels: Array<Level>, } | { "event": "problem", code: string, what: string, advice: string, member: string | null, } | { "event": "close_asked" } | { "event": "stopped", why: Ending, } | { "event": "over" };
 
 export type Stage = "connecting" | "knocking" | "joining" | "in_meeting" | "stopped";
 
@@ -22,7 +22,7 @@ export type MediaStop = "link_lost" | "rejoining" | "stopped";
 
 export type Way = "publish" | "play";
 
-export type Received = { member: string, video_fps: number, width: number, height: number, kbps: number, undecryptable: number, };
+export type Received = { member: string, video_fps: number, width: number, height: number, layer: number, kbps: number, lost_packets: number, undecryptable: number, latency_ms: number | null, };
 
 export type Level = { 
 /**
@@ -38,6 +38,8 @@ export type Ending = "left" | "ended" | "end_unconfirmed" | "removed" | "denied"
 
 export type Lobby = "wait" | "open";
 
+export type Place = "this_computer" | "server";
+
 export type Order = { "order": "admit", 
 /**
  * The knock.
@@ -47,6 +49,10 @@ knock: number, } | { "order": "deny",
  * The knock.
  */
 knock: number, } | { "order": "remove", 
+/**
+ * Whom.
+ */
+member: string, } | { "order": "ask_to_rejoin", 
 /**
  * Whom.
  */
@@ -177,3 +183,149 @@ what: string,
  * What to do.
  */
 advice: string, };
+
+export type Loaded = { 
+/**
+ * The settings.
+ */
+settings: Settings, 
+/**
+ * The name under which a file lies that could not be used.
+ */
+put_aside: string | null, };
+
+export type Settings = { 
+/**
+ * What the others see.
+ */
+name: string, 
+/**
+ * In which language the window speaks.
+ */
+language: Language, 
+/**
+ * Light or dark.
+ */
+appearance: Appearance, 
+/**
+ * Whether meetings are remembered.
+ */
+remember_meetings: Remembering, 
+/**
+ * Whether the microphone is off at first.
+ */
+start_muted: boolean, 
+/**
+ * Whether the picture is off at first.
+ */
+start_without_picture: boolean, 
+/**
+ * What is used for sound and pictures.
+ */
+devices: Devices, 
+/**
+ * Which tones are played.
+ */
+sounds: Sounds, 
+/**
+ * Where meetings are held that the person starts.
+ */
+server: Server, 
+/**
+ * How large the window was.
+ */
+window?: WindowSize, };
+
+export type Language = "system" | "en" | "de";
+
+export type Appearance = "system" | "light" | "dark";
+
+export type Remembering = "not_asked" | "yes" | "no";
+
+export type Devices = { 
+/**
+ * What is heard of the person.
+ */
+microphone: string, 
+/**
+ * Where the others are heard.
+ */
+speaker: string, 
+/**
+ * What is seen of the person.
+ */
+camera: string, };
+
+export type Sounds = { 
+/**
+ * Somebody came.
+ */
+join: boolean, 
+/**
+ * Somebody went.
+ */
+leave: boolean, 
+/**
+ * Somebody asks to be let in.
+ */
+knock: boolean, 
+/**
+ * Something needs attention.
+ */
+problem: boolean, };
+
+export type Server = { 
+/**
+ * `host` or `host:port`; empty: meetings are held on this computer.
+ */
+address: string, 
+/**
+ * What the server asks for before it makes a meeting; may be empty.
+ */
+token: string, 
+/**
+ * SHA-256 of the server's public key, 64 hexadecimal digits; empty: its certificate is one that the system trusts.
+ */
+key: string, };
+
+export type WindowSize = { 
+/**
+ * Width.
+ */
+width: number, 
+/**
+ * Height.
+ */
+height: number, };
+
+export type Recent = { 
+/**
+ * The link. It lets its holder in.
+ */
+link: string, 
+/**
+ * The meeting server that it names.
+ */
+server: string, 
+/**
+ * Who was there, without the person.
+ */
+people: Array<string>, 
+/**
+ * When it began, in seconds since 1970.
+ */
+began_s: number, 
+/**
+ * How long the person was in it, in seconds.
+ */
+lasted_s: number, };
+
+export type RecentChange = { "change": "remember", 
+/**
+ * Which.
+ */
+meeting: Recent, } | { "change": "forget", 
+/**
+ * Its link.
+ */
+link: string, } | { "change": "forget_all" };

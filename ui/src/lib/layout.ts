@@ -5,6 +5,14 @@ export interface Box {
   height: number;
 }
 
+/** How tiles are laid out: all alike, or one large. */
+export type Layout = "grid" | "speaker";
+
+/** Where the person's own small picture is. */
+export type Corner = "bottom-end" | "bottom-start" | "top-start" | "top-end";
+
+export const CORNERS: readonly Corner[] = ["bottom-end", "bottom-start", "top-start", "top-end"];
+
 const GAP = 8;
 const INSET = 12;
 const RATIO = 16 / 9;
@@ -36,20 +44,88 @@ export function grid(count: number, width: number, height: number): Box[] {
   });
 }
 
-/** The person's own small picture, in the lower corner of `on` at the end of the line. */
-function corner(on: Box, rightToLeft: boolean): Box {
+/** The person's own small picture in a corner of `on`. */
+function small(on: Box, corner: Corner, rightToLeft: boolean): Box {
   const width = Math.round(Math.min(224, Math.max(128, on.width * 0.22)));
   const height = Math.round(width / RATIO);
-  const left = rightToLeft ? on.left + INSET : on.left + on.width - width - INSET;
-  return { left, top: on.top + on.height - height - INSET, width, height };
+  const isLeft = corner.endsWith("start") !== rightToLeft;
+  return {
+    left: isLeft ? on.left + INSET : on.left + on.width - width - INSET,
+    top: corner.startsWith("top") ? on.top + INSET : on.top + on.height - height - INSET,
+    width,
+    height,
+  };
 }
 
-/** The tiles of a stage: the others first, in equal sizes; the person's own floats in the corner of a picture that is
- * alone, and is a tile like the others where it would cover one of several. */
-export function arrange(others: number, width: number, height: number, rightToLeft: boolean): { boxes: Box[]; own: Box } {
-  const boxes = grid(others > 1 ? others + 1 : others, width, height);
-  const all = { left: 0, top: 0, width, height };
-  return { boxes: boxes.slice(0, others), own: boxes[others] ?? corner(boxes[0] ?? all, rightToLeft) };
+/** The corner that is nearest to a point of `on`. */
+export function nearest(on: Box, x: number, y: number, rightToLeft: boolean): Corner {
+  const isStart = x < on.left + on.width / 2 !== rightToLeft;
+  return `${y < on.top + on.height / 2 ? "top" : "bottom"}-${isStart ? "start" : "end"}`;
+}
+
+export interface Stage {
+  /** How many others there are. */
+  others: number;
+  /** The one that is large; `null`: all alike. */
+  large: number | null;
+  width: number;
+  height: number;
+  corner: Corner;
+  rightToLeft: boolean;
+}
+
+export interface Arrangement {
+  /** Boxes of the others, in their order; `null` where there is no room: such a tile is out of view. */
+  boxes: (Box | null)[];
+  own: Box;
+  /** The picture on which the own one floats; `null`: it is a tile like the others. */
+  floatsOn: Box | null;
+}
+
+/** Lays out a stage: the person's own picture floats in a corner of a picture that is alone, and is a tile like the
+ * others where it would cover one of several. */
+export function arrange(stage: Stage): Arrangement {
+  const { others, large, width, height, corner, rightToLeft } = stage;
+  if (large !== null && others > 1) return withOneLarge(stage, large);
+  const boxes = grid(others > 1 ? others + 1 : others, width, height).map((box) => directed(box, stage));
+  const own = boxes[others];
+  if (own) return { boxes: boxes.slice(0, others), own, floatsOn: null };
+  const on = boxes[0] ?? { left: 0, top: 0, width, height };
+  return { boxes, own: small(on, corner, rightToLeft), floatsOn: on };
+}
+
+/** Lines begin at the other side where one reads from right to left. */
+function directed(box: Box, { width, rightToLeft }: Stage): Box {
+  return rightToLeft ? { ...box, left: width - box.left - box.width } : box;
+}
+
+/** A strip of small tiles below a large one. */
+function withOneLarge(stage: Stage, large: number): Arrangement {
+  const { others, width, height } = stage;
+  const strip = Math.round(Math.min(108, Math.max(72, height * 0.18)));
+  const tile = Math.round(strip * RATIO);
+  const above = Math.max(0, height - strip - GAP);
+  const mainWidth = Math.floor(Math.min(width, above * RATIO));
+  const mainHeight = Math.floor(mainWidth / RATIO);
+  const main = {
+    left: Math.round((width - mainWidth) / 2),
+    top: Math.round((above - mainHeight) / 2),
+    width: mainWidth,
+    height: mainHeight,
+  };
+  // The own tile is always in the strip, at its end.
+  const room = Math.max(1, Math.floor((width + GAP) / (tile + GAP)));
+  const inStrip = Math.min(others, room);
+  const left = (width - inStrip * tile - (inStrip - 1) * GAP) / 2;
+  const place = (index: number) =>
+    directed({ left: Math.round(left + index * (tile + GAP)), top: height - strip, width: tile, height: strip }, stage);
+  let next = 0;
+  const boxes = Array.from({ length: others }, (_, index) => {
+    if (index === large) return main;
+    next += 1;
+    return next < inStrip ? place(next - 1) : null;
+  });
+  return { boxes, own: place(inStrip - 1), floatsOn: null };
 }
 
 /** Puts an element where its box is. By the object model: the content policy allows no inline styles. */

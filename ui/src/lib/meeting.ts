@@ -1,4 +1,4 @@
-import type { AppEvent, ChatLine, Ending, Lobby, MediaStop, Person, ReachView, Stage } from "./generated";
+import type { AppEvent, ChatLine, Ending, Lobby, MediaStop, Person, ReachView, Received, Stage } from "./generated";
 
 /** What an announcement for screen readers says. */
 export type Announcement =
@@ -44,6 +44,10 @@ export interface Meeting {
   mediaStop: MediaStop | null;
   isMediaServerLost: boolean;
   sentKbps: number;
+  /** What came from each in the last second. */
+  figures: Received[];
+  /** Who speaks, or spoke last. */
+  speaker: string | null;
   alarms: Trouble[];
   problems: Trouble[];
   enteredAt: number | null;
@@ -78,6 +82,8 @@ export function beginning(isHost: boolean, now: number): Meeting {
     mediaStop: null,
     isMediaServerLost: false,
     sentKbps: 0,
+    figures: [],
+    speaker: null,
     alarms: [],
     problems: [],
     enteredAt: null,
@@ -191,6 +197,7 @@ export function apply(meeting: Meeting, event: AppEvent, now: number): void {
       break;
     case "statistics":
       meeting.sentKbps = event.sent_kbps;
+      meeting.figures = event.received;
       break;
     case "heard":
       hear(meeting, event.levels, now);
@@ -222,8 +229,27 @@ function hear(meeting: Meeting, levels: readonly { member: string | null; dbov: 
   for (const level of levels) {
     if (level.member === null) meeting.ownLevel = level.dbov;
     const person = meeting.people.find((one) => (one.is_self ? level.member === null : one.member === level.member));
-    if (person && level.dbov > SPEECH_DBOV) person.spokeAt = now;
+    if (!person || level.dbov <= SPEECH_DBOV) continue;
+    person.spokeAt = now;
+    if (!person.is_self) hand(meeting, person.member, now);
   }
+}
+
+/** How long somebody has to be silent before another one takes the large place: a word between is no speech. */
+const FLOOR_MS = 1500;
+
+function hand(meeting: Meeting, member: string, now: number): void {
+  const current = meeting.people.find((one) => one.member === meeting.speaker);
+  if (!current || now - current.spokeAt > FLOOR_MS) meeting.speaker = member;
+}
+
+/** How long the hint stays after the last word. */
+const HINT_MS = 4000;
+
+/** Whether a muted person speaks. */
+export function speaksMuted(meeting: Meeting, now: number): boolean {
+  const own = meeting.people.find((one) => one.is_self);
+  return own !== undefined && now - own.spokeAt < HINT_MS;
 }
 
 /** How long the ring around a speaker stays after the last sound. */

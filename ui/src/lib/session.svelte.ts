@@ -1,8 +1,10 @@
 import { app, failureOf } from "./bridge";
+import { cameraOf, microphoneOf, speakerOf } from "./devices";
 import type {
   AppEvent,
   CameraChoice,
   DeviceChoices,
+  Devices,
   DeviceView,
   Failure,
   InviteView,
@@ -10,10 +12,18 @@ import type {
   Lobby,
   MicrophoneChoice,
   Order,
+  Place,
+  Recent,
+  RecentChange,
+  Settings,
   SpeakerChoice,
 } from "./generated";
+import { CORNERS, type Corner, type Layout } from "./layout";
 import { apply, beginning, type Meeting } from "./meeting";
 import { Pictures } from "./pictures";
+import { NEW_SETTINGS } from "./settings";
+import { speak } from "./text";
+import { play, toneOf } from "./tones";
 
 /** What the green room leads to. */
 export type Intent = { kind: "host" } | { kind: "join"; link: string; invite: InviteView };
@@ -24,15 +34,12 @@ export interface Invitation {
   server: string;
 }
 
-export type Screen = "home" | "green" | "lobby" | "meeting" | "end";
-
-const NAME = "incamera.name";
+export type Screen = "home" | "settings" | "green" | "lobby" | "meeting" | "end";
 
 /** Everything that outlives a screen. One for the window. */
 export class Session {
   screen = $state<Screen>("home");
   intent = $state<Intent>({ kind: "host" });
-  name = $state(localStorage.getItem(NAME) ?? "");
   /** What is in the field for a link. */
   pasted = $state("");
   invitation = $state<Invitation | null>(null);
@@ -40,6 +47,14 @@ export class Session {
   #next: string | null = null;
   /** Whether the green room opens the devices: never because of a link, only when the person asks. */
   isPreviewing = $state(false);
+  settings = $state<Settings>(NEW_SETTINGS);
+  /** Whether the settings are there, so that nothing is shown in the wrong language or colours. */
+  isOpen = $state(false);
+  /** The name under which the settings file lies that could not be used. */
+  putAside = $state<string | null>(null);
+  recent = $state<Recent[]>([]);
+  name = $state("");
+  place = $state<Place>("this_computer");
   lobby = $state<Lobby>("wait");
   microphone = $state<MicrophoneChoice>({ kind: "system" });
   speaker = $state<SpeakerChoice>({ kind: "system" });
@@ -50,9 +65,21 @@ export class Session {
   meeting = $state<Meeting>(beginning(false, 0));
   isMuted = $state(false);
   isCameraOff = $state(false);
+  layout = $state<Layout>("grid");
+  /** Whom the person keeps large, for themselves. */
+  pinned = $state<string | null>(null);
+  /** Whether nobody's pictures are asked for. */
+  isSoundOnly = $state(false);
+  corner = $state<Corner>("bottom-end");
+  /** Whether the person talks for as long as a key is held. */
+  isTalking = $state(false);
+  /** Whether the person wants to close a window whose meeting ends with it. */
+  isClosing = $state(false);
   /** Now, four times a second: for everything that counts. */
-  now = $state(performance.timeOrigin + performance.now());
+  now = $state(clock());
   readonly pictures = new Pictures();
+  #launch: Launch | null = null;
+  #saved: Promise<void> = Promise.resolve();
 
   constructor() {
     setInterval(() => (this.now = clock()), 250);
@@ -65,6 +92,7 @@ export class Session {
   /** Begins where the command line says. */
   async open(): Promise<void> {
     try {
+      await this.#readSettings();
       const { address } = await app.openDoor();
       this.pictures.connect(address);
       await this.lookForDevices();
@@ -80,8 +108,8 @@ export class Session {
       if (launch.link !== null) await this.#consider(launch.link);
       return;
     }
+    this.#launch = launch;
     if (launch.name !== null) this.name = launch.name;
-    if (launch.muted) this.isMuted = true;
     if (launch.no_camera) this.camera = "none";
     if (launch.link !== null) await this.prepareToJoin(launch.link);
     if (launch.opening === "host") await this.startAtOnce();
@@ -111,6 +139,37 @@ export class Session {
     } else await this.prepareToJoin(link);
   }
 
+  async #readSettings(): Promise<void> {
+    try {
+      const { settings, put_aside } = await app.settings();
+      this.settings = settings;
+      this.putAside = put_aside;
+      this.name = settings.name;
+      this.recent = await app.recent(null);
+    } catch (reason) {
+      this.failure = failureOf(reason);
+    }
+    speak(this.settings.language);
+    this.isOpen = true;
+  }
+
+  /** Takes over a setting and keeps it; one that is refused is as it was. */
+  async set<K extends keyof Settings>(key: K, value: Settings[K]): Promise<void> {
+    const before = $state.snapshot(this.settings)[key] as Settings[K];
+    this.failure = null;
+    this.settings[key] = value;
+    if (key === "language") speak(this.settings.language);
+    // One after the other, so that the newest is written last.
+    const saved = this.#saved.then(() => app.saveSettings($state.snapshot(this.settings)));
+    this.#saved = saved.catch(() => {});
+    try {
+      await saved;
+    } catch (reason) {
+      this.failure = failureOf(reason);
+      this.settings[key] = before;
+    }
+  }
+
   async lookForDevices(): Promise<void> {
     try {
       this.devices = await app.devices();
@@ -118,14 +177,25 @@ export class Session {
       // No audio system: said in the green room by what is left to choose from.
       this.devices = [];
     }
-    if (!this.devices.some((one) => one.kind === "microphone")) this.microphone = { kind: "none" };
-    if (!this.devices.some((one) => one.kind === "speaker")) this.speaker = { kind: "none" };
+    const { microphone, speaker, camera } = this.settings.devices;
+    this.microphone = microphoneOf(microphone, this.devices);
+    this.speaker = speakerOf(speaker, this.devices);
+    this.camera = cameraOf(camera);
+  }
+
+  /** Chooses a device by its word, now and for other times. */
+  choose(device: keyof Devices, word: string): void {
+    if (device === "microphone") this.microphone = microphoneOf(word, this.devices);
+    else if (device === "speaker") this.speaker = speakerOf(word, this.devices);
+    else this.camera = cameraOf(word);
+    void this.set("devices", { ...this.settings.devices, [device]: word });
   }
 
   prepareToHost(): void {
     this.failure = null;
     this.intent = { kind: "host" };
     this.isPreviewing = true;
+    this.place = this.settings.server.address === "" ? "this_computer" : "server";
     this.screen = "green";
   }
 
@@ -149,6 +219,7 @@ export class Session {
     this.lobby = "open";
     if (this.name.trim() === "") this.name = "Ada";
     this.intent = { kind: "host" };
+    this.place = "this_computer";
     this.screen = "lobby";
     await this.begin();
   }
@@ -157,17 +228,25 @@ export class Session {
   async begin(): Promise<void> {
     this.failure = null;
     this.isBusy = true;
+    this.isClosing = false;
+    this.isTalking = false;
+    this.pinned = null;
     this.pictures.forget();
     const isHost = this.intent.kind === "host";
     this.meeting = beginning(isHost, clock());
-    this.isCameraOff = this.camera === "none";
+    this.isMuted = this.settings.start_muted || this.#launch?.muted === true;
+    this.isCameraOff = this.settings.start_without_picture || this.camera === "none";
     const told = (event: AppEvent) => this.#told(event);
     try {
       if (this.intent.kind === "join") await app.join(this.intent.link, this.name, this.choices, told);
-      else await app.host(this.name, this.lobby, this.choices, told);
-      localStorage.setItem(NAME, this.name);
-      if (this.screen === "green") this.screen = "lobby";
+      else await app.host(this.name, this.place, this.lobby, this.choices, told);
+      if (this.screen === "green") {
+        this.screen = "lobby";
+        // A name of the command line is for this time.
+        if (this.name !== this.#launch?.name && this.name !== this.settings.name) void this.set("name", this.name);
+      }
       if (this.isMuted) this.order({ order: "microphone", switch: "off" });
+      if (this.isCameraOff && this.camera !== "none") this.order({ order: "camera", switch: "off" });
     } catch (reason) {
       this.failure = failureOf(reason);
       this.screen = "green";
@@ -178,12 +257,69 @@ export class Session {
 
   #told(event: AppEvent): void {
     apply(this.meeting, event, clock());
+    const tone = toneOf(event);
+    if (tone && this.meeting.enteredAt !== null && this.settings.sounds[tone]) play(tone);
+    if (event.event === "close_asked") this.#close();
     if (event.event === "state_changed" && event.state === "in_meeting") this.screen = "meeting";
-    if (event.event === "stopped" || event.event === "over") this.screen = "end";
+    if (event.event === "stopped" || event.event === "over") {
+      if (this.screen !== "end") void this.#end();
+      this.screen = "end";
+    }
     if (event.event !== "over" || this.#next === null) return;
     const link = this.#next;
     this.#next = null;
     void this.prepareToJoin(link);
+  }
+
+  #close(): void {
+    if (this.meeting.people.some((one) => !one.is_self)) this.isClosing = true;
+    else this.quit();
+  }
+
+  quit(): void {
+    app.quit().catch((reason: unknown) => (this.failure = failureOf(reason)));
+  }
+
+  /** The meeting that was left, if one can come back to it. */
+  get returnable(): Recent | null {
+    const { enteredAt, endedAt, met, ending, link } = this.meeting;
+    const back = this.intent.kind === "join" ? this.intent.link : null;
+    if (enteredAt === null || back === null || ending === "ended" || link !== null) return null;
+    return {
+      link: back,
+      server: this.intent.kind === "join" ? this.intent.invite.server : "",
+      people: met.slice(0, 10),
+      began_s: Math.round(enteredAt / 1000),
+      lasted_s: Math.max(0, Math.round(((endedAt ?? clock()) - enteredAt) / 1000)),
+    };
+  }
+
+  async #end(): Promise<void> {
+    if (this.settings.remember_meetings === "yes") await this.remember();
+  }
+
+  /** Answers the question whether meetings are remembered, beginning with the one that was left. */
+  async answerRemembering(answer: "yes" | "no"): Promise<void> {
+    await this.set("remember_meetings", answer);
+    if (answer === "yes") await this.remember();
+  }
+
+  async remember(): Promise<void> {
+    const meeting = this.returnable;
+    if (meeting) await this.#changeRecent({ change: "remember", meeting });
+  }
+
+  /** Forgets the meeting of a link; without a link, all. */
+  async forget(link: string | null): Promise<void> {
+    await this.#changeRecent(link === null ? { change: "forget_all" } : { change: "forget", link });
+  }
+
+  async #changeRecent(change: RecentChange): Promise<void> {
+    try {
+      this.recent = await app.recent(change);
+    } catch (reason) {
+      this.failure = failureOf(reason);
+    }
   }
 
   /** Asks the app; what it refuses is shown. */
@@ -192,8 +328,27 @@ export class Session {
   }
 
   toggleMicrophone(): void {
+    this.isTalking = false;
     this.isMuted = !this.isMuted;
     this.order({ order: "microphone", switch: this.isMuted ? "off" : "on" });
+  }
+
+  /** Lets a muted person talk for as long as a key is held. */
+  talk(holds: "held" | "released"): void {
+    const talks = holds === "held";
+    if (!this.isMuted || talks === this.isTalking) return;
+    this.isTalking = talks;
+    this.order({ order: "microphone", switch: talks ? "on" : "off" });
+  }
+
+  /** Keeps somebody large, or no longer. */
+  pin(member: string): void {
+    this.pinned = this.pinned === member ? null : member;
+  }
+
+  /** Moves the person's own picture to the next corner. */
+  moveOwn(): void {
+    this.corner = CORNERS[(CORNERS.indexOf(this.corner) + 1) % CORNERS.length] ?? "bottom-end";
   }
 
   toggleCamera(): void {
@@ -202,7 +357,7 @@ export class Session {
     this.order({ order: "camera", switch: this.isCameraOff ? "off" : "on" });
   }
 
-  /** Leaves; a meeting that lives here ends for everybody. */
+  /** Leaves; a meeting of ours ends for everybody. */
   leave(): void {
     const ends = this.meeting.isHost && this.meeting.stage === "in_meeting";
     this.order(ends ? { order: "end" } : { order: "leave" });
@@ -212,6 +367,11 @@ export class Session {
     this.failure = null;
     this.pictures.forget();
     this.screen = "home";
+  }
+
+  openSettings(): void {
+    this.failure = null;
+    this.screen = "settings";
   }
 }
 

@@ -31,8 +31,19 @@ export function texts(language: Language): Text {
   };
 }
 
-export const language: Language = preferred(typeof navigator === "undefined" ? [] : navigator.languages);
-export const t: Text = texts(language);
+const ofSystem = preferred(typeof navigator === "undefined" ? [] : navigator.languages);
+
+/** The language that is spoken. What was said already is said anew by whoever shows it. */
+export let language: Language = ofSystem;
+let current = texts(language);
+
+export function speak(wanted: Language | "system"): Language {
+  language = wanted === "system" ? ofSystem : wanted;
+  current = texts(language);
+  return language;
+}
+
+export const t: Text = (key, values) => current(key, values);
 
 /** `4:07`, or `1:02:33`. */
 export function duration(milliseconds: number): string {
@@ -54,4 +65,23 @@ export function initials(name: string): string {
     .map((word) => [...(word ?? "")][0] ?? "")
     .join("")
     .toLocaleUpperCase(language);
+}
+
+/** `today, 14:05`, `yesterday, 14:05` or `3 March, 14:05`. */
+export function dayTime(milliseconds: number, now: number): string {
+  const days = Math.round((midnight(milliseconds) - midnight(now)) / 86_400_000);
+  const day =
+    days > -2
+      ? new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(days, "day")
+      : new Intl.DateTimeFormat(language, { day: "numeric", month: "long" }).format(milliseconds);
+  return `${day}, ${clockTime(milliseconds)}`;
+}
+
+function midnight(milliseconds: number): number {
+  return new Date(milliseconds).setHours(0, 0, 0, 0);
+}
+
+/** `Ben, Chloé and Dai`. */
+export function listed(names: readonly string[]): string {
+  return new Intl.ListFormat(language).format(names);
 }

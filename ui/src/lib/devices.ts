@@ -1,0 +1,29 @@
+import type { CameraChoice, DeviceView, MicrophoneChoice, SpeakerChoice } from "./generated";
+
+/** A choice in the word that menus and the settings file have for it. */
+export function wordOf(choice: { kind: string; id?: string }): string {
+  return choice.id ?? choice.kind;
+}
+
+/** The microphone of a word; of one that is not there, the one that the system prefers. */
+export function microphoneOf(word: string, devices: readonly DeviceView[]): MicrophoneChoice {
+  return word === "tone" ? { kind: "tone" } : deviceOf(word, "microphone", devices);
+}
+
+export function speakerOf(word: string, devices: readonly DeviceView[]): SpeakerChoice {
+  return deviceOf(word, "speaker", devices);
+}
+
+export function cameraOf(word: string): CameraChoice {
+  return word === "none" ? "none" : "pattern";
+}
+
+function deviceOf(
+  word: string,
+  kind: DeviceView["kind"],
+  devices: readonly DeviceView[],
+): { kind: "system" } | { kind: "none" } | { kind: "device"; id: string } {
+  const there = devices.filter((one) => one.kind === kind);
+  if (word === "none" || there.length === 0) return { kind: "none" };
+  return there.some((one) => one.id === word) ? { kind: "device", id: word } : { kind: "system" };
+}
