@@ -10,3 +10,4 @@ pub mod fuzzing;
 pub mod interop;
 pub mod measure;
 pub mod stage;
+pub mod studio;

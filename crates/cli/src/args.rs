@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Say(Say),
     /// Show the participants and who waits
     Show(Which),
+    /// List the microphones, speakers and cameras of this computer: kind, id, name
+    Devices,
     /// Show a recorded simulated meeting again, and how it ended for each participant
     Replay(Replay),
 }
@@ -117,10 +119,11 @@ pub(crate) struct TakePart {
     /// What is heard of you: mic, tone, silence, or a WAV file, which is sent as it is, without voice processing
     #[arg(long, default_value = "mic", value_name = "mic|tone|silence|FILE.wav")]
     pub(crate) audio: String,
-    /// What is seen of you: pattern, none, a Y4M file, or - for Y4M from standard input
-    #[arg(long, default_value = "none", value_name = "pattern|none|FILE.y4m|-")]
+    /// What is seen of you: camera (the one that the system prefers, or one by its name or id, as `devices` lists
+    /// them), pattern, none, a Y4M file, or - for Y4M from standard input
+    #[arg(long, default_value = "none", value_name = "camera[:NAME]|pattern|none|FILE.y4m|-")]
     pub(crate) video: String,
-    /// Size of the pattern
+    /// Size of the pattern, and the one that a camera is asked for
     #[arg(long, default_value = "640x360", value_name = "WxH", value_parser = video_size)]
     pub(crate) pattern_size: VideoSize,
     /// Bit rate of the largest picture

@@ -22,7 +22,7 @@ pub(crate) enum Exit {
     SfuFailed = 14,
     /// Media of somebody could not be opened.
     NotOpened = 15,
-    /// A microphone, speaker or input file failed.
+    /// A microphone, speaker, camera or input file failed.
     DeviceFailed = 16,
     /// The meeting was lost while in it.
     MeetingLost = 17,

@@ -5,6 +5,7 @@
 
 mod args;
 mod control;
+mod devices;
 mod exit;
 mod interrupt;
 mod output;
@@ -56,6 +57,7 @@ async fn dispatch(command: Command) -> Exit {
         Command::Lock(lock) => {
             ask(lock.meeting, if lock.off { Request::Unlock } else { Request::Lock }).await
         }
+        Command::Devices => devices::list(),
         Command::Replay(Replay { file, json }) => {
             let style = if json { output::Style::Json } else { output::Style::Sentences };
             replay::replay(&file, style)

@@ -5,8 +5,8 @@ use std::path::Path;
 use incamera_client::devices::wav::WavSource;
 use incamera_client::devices::y4m::Y4mSource;
 use incamera_client::devices::{
-    AudioHost, AudioSink, AudioSource, DeviceChoice, DeviceError, FrameRate, Microphone, PatternSource,
-    SenderMark, SilenceSource, Speaker, ToneSource, VideoFormat, VideoSize, VideoSource,
+    AudioHost, AudioSink, AudioSource, Camera, DeviceChoice, DeviceError, DeviceId, FrameRate, Microphone,
+    PatternSource, SenderMark, SilenceSource, Speaker, ToneSource, VideoFormat, VideoSize, VideoSource,
 };
 
 /// What is heard of this participant.
@@ -32,8 +32,22 @@ pub(crate) fn video(
             Some(Box::new(PatternSource::new(format, SenderMark::from_name(name))))
         }
         "-" => Some(Box::new(Y4mSource::standard_input()?)),
-        file => Some(Box::new(Y4mSource::open(Path::new(file))?)),
+        other => Some(match camera(other) {
+            Some(camera) => {
+                let wanted = VideoFormat { size: pattern_size, rate: FrameRate::VIDEO_30 };
+                Box::new(Camera::open(&camera, wanted)?)
+            }
+            None => Box::new(Y4mSource::open(Path::new(other))?),
+        }),
     })
+}
+
+/// The camera that `--video camera[:NAME]` means; `None` for anything else.
+fn camera(choice: &str) -> Option<DeviceChoice> {
+    match choice.strip_prefix("camera")? {
+        "" => Some(DeviceChoice::SystemDefault),
+        name => name.strip_prefix(':').map(|name| DeviceChoice::Device(DeviceId::new(name.to_owned()))),
+    }
 }
 
 /// The default speaker.
@@ -44,6 +58,15 @@ pub(crate) fn speaker() -> Result<Box<dyn AudioSink>, DeviceError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cameras_are_told_from_files() {
+        assert_eq!(camera("camera"), Some(DeviceChoice::SystemDefault));
+        let desk = DeviceChoice::Device(DeviceId::new("Desk: left".to_owned()));
+        assert_eq!(camera("camera:Desk: left"), Some(desk));
+        assert_eq!(camera("camera.y4m"), None);
+        assert_eq!(camera("film.y4m"), None);
+    }
 
     #[test]
     fn missing_files_are_named_faults() {

@@ -1,4 +1,4 @@
-//! What can go wrong with a microphone, a speaker, a file or a disk.
+//! What can go wrong with a microphone, a speaker, a camera, a file or a disk.
 
 use std::io;
 
@@ -19,24 +19,30 @@ pub enum DeviceError {
     /// Neither PipeWire nor PulseAudio nor ALSA can be reached.
     #[error("no audio system can be reached on this computer")]
     NoAudioSystem,
+    /// PipeWire, through which cameras are reached, does not run.
+    #[error("PipeWire, through which cameras are reached, does not answer on this computer")]
+    NoVideoSystem,
     /// The chosen device does not exist, or there is no default one.
-    #[error("the audio device does not exist")]
+    #[error("the device does not exist")]
     Missing,
     /// The device went away or stopped delivering while it was in use.
-    #[error("the audio device was disconnected or stopped responding")]
+    #[error("the device was disconnected or stopped responding")]
     Lost,
     /// Another program holds the device.
-    #[error("the audio device is in use by another program")]
+    #[error("the device is in use by another program")]
     Busy,
     /// The operating system refuses access.
-    #[error("the operating system refuses access to the audio device")]
+    #[error("the operating system refuses access to the device")]
     Denied,
     /// The device offers no format that can be used.
-    #[error("the audio device offers no usable sample format")]
+    #[error("the device offers no usable format")]
     Unsupported,
     /// Any other failure that the audio system reports, in its own words.
     #[error("the audio system failed: {0}")]
     AudioSystem(String),
+    /// Any other failure that PipeWire reports, in its own words.
+    #[error("PipeWire failed: {0}")]
+    VideoSystem(String),
     /// A thread for the device could not be started.
     #[error("a thread for the device could not be started: {0}")]
     Thread(io::ErrorKind),
@@ -98,16 +104,24 @@ impl From<cpal::Error> for DeviceError {
     }
 }
 
+impl From<pipewire::Error> for DeviceError {
+    fn from(error: pipewire::Error) -> Self {
+        Self::VideoSystem(error.to_string())
+    }
+}
+
 impl Fault for DeviceError {
     fn code(&self) -> &'static str {
         match self {
             Self::NoAudioSystem => "device.no_audio_system",
+            Self::NoVideoSystem => "device.no_video_system",
             Self::Missing => "device.missing",
             Self::Lost => "device.lost",
             Self::Busy => "device.busy",
             Self::Denied => "device.denied",
             Self::Unsupported => "device.unsupported",
             Self::AudioSystem(_) => "device.audio_system",
+            Self::VideoSystem(_) => "device.video_system",
             Self::Thread(_) => "device.thread",
             Self::Open(_) => "device.file.open",
             Self::Read(_) => "device.file.read",
@@ -130,7 +144,9 @@ impl Fault for DeviceError {
 
     fn retry(&self) -> Retry {
         match self {
-            Self::Lost | Self::Busy | Self::NoAudioSystem => Retry::After(Duration::from_secs(2)),
+            Self::Lost | Self::Busy | Self::NoAudioSystem | Self::NoVideoSystem => {
+                Retry::After(Duration::from_secs(2))
+            }
             _ => Retry::Never,
         }
     }
@@ -140,11 +156,12 @@ impl Fault for DeviceError {
             Self::NoAudioSystem => {
                 "Start PipeWire or PulseAudio, or use a file or a tone instead of a device."
             }
+            Self::NoVideoSystem => "Start PipeWire and its session manager, or go on without a camera.",
             Self::Missing => "Connect the device or choose another one.",
             Self::Lost => "Connect the device again or choose another one.",
             Self::Busy => "Close the other program that uses the device.",
             Self::Denied => "Allow this program to use the device in the settings of the system.",
-            Self::Unsupported | Self::AudioSystem(_) => "Choose another device.",
+            Self::Unsupported | Self::AudioSystem(_) | Self::VideoSystem(_) => "Choose another device.",
             Self::Thread(_) => "Close other programs and try again.",
             Self::Open(_) => "Check that the file exists and that you may use it.",
             Self::Read(_) => "Check that the file is complete and its disk is connected.",

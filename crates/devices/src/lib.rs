@@ -1,8 +1,8 @@
-//! Microphone, speaker, files and synthetic media behind the same few traits.
+//! Microphone, speaker, camera, files and synthetic media behind the same few traits.
 //!
-//! **Shell.** Talks to the audio system, to files and to the machine's clock; the traits themselves read no clock, so
-//! that everything paced can be driven on virtual time. Audio is mono, 48 kHz, 16 bits, in blocks of 20 ms; video is
-//! I420.
+//! **Shell.** Talks to the audio system, to PipeWire, to files and to the machine's clock; the traits themselves read
+//! no clock, so that everything paced can be driven on virtual time. Audio is mono, 48 kHz, 16 bits, in blocks of
+//! 20 ms; video is I420.
 //!
 //! Read first: [`AudioSource`], [`AudioSink`] and [`VideoSource`]; [`capture_audio`], [`capture_video`] and
 //! [`play_audio`] drive them in real time; [`SystemClock`] gives every stamp.
@@ -12,6 +12,7 @@
 //! Formats: RIFF/WAVE (Multimedia Programming Interface and Data Specifications 1.0), YUV4MPEG2 (`yuv4mpeg(5)`).
 
 mod audio;
+mod camera;
 mod clock;
 mod driver;
 mod error;
@@ -32,6 +33,7 @@ pub mod y4m;
 pub use audio::{
     AudioBlock, AudioSink, AudioSource, BLOCK_SAMPLES, BlockSamples, Polled, SAMPLE_RATE_HZ, VoiceProcessing,
 };
+pub use camera::{Camera, CameraInfo, cameras};
 pub use clock::SystemClock;
 pub use driver::{AudioCaptured, DriverHandle, VideoCaptured, capture_audio, capture_video, play_audio};
 pub use error::DeviceError;

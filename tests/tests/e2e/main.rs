@@ -12,6 +12,7 @@
 //! | `hostility`, `recording`, `media.recording` in `relay.toml` | what the relay does after SIGUSR1, and files for what it and its SFU receive |
 
 mod bad_input;
+mod camera;
 mod canary;
 mod crash;
 mod ending;
