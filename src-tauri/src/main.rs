@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 use incamera_instance::{Heard, LaterStarts, Start};
-use incamera_screen::{Door, Pictures};
+use incamera_screen::{Door, Pictures, suit_drawing_to_computer};
 use incamera_settings::{Files, Folders, begin_log};
 use tauri::{AppHandle, LogicalSize, Manager as _, RunEvent, WindowEvent};
 
@@ -34,6 +34,7 @@ use crate::launch::{Arguments, Launch};
 const WINDOW: &str = "main";
 
 fn main() -> ExitCode {
+    suit_drawing_to_computer();
     let arguments = Arguments::parse();
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,

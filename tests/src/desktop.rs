@@ -3,10 +3,12 @@
 //!
 //! Read first: [`Screen`], [`Sound`], [`Window`].
 
+mod processes;
 mod screen;
 mod sound;
 mod webdriver;
 
+pub use processes::ProcessTree;
 pub use screen::{Area, Screen};
 pub use sound::Sound;
 pub use webdriver::{Control, Window};

@@ -75,6 +75,15 @@ impl Stage {
         Self { programs: programs.to_owned(), folder, _alone: None }
     }
 
+    /// A stage for the programs in another folder.
+    ///
+    /// # Panics
+    /// As [`Stage::new`].
+    #[must_use]
+    pub fn for_programs(folder: &Path) -> Self {
+        Self { programs: folder.to_owned(), ..Self::for_meeting() }
+    }
+
     /// A stage that waits until no other meeting is on.
     ///
     /// # Panics

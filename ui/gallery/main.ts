@@ -1,7 +1,9 @@
 // The app's own pages with somebody else behind them: each state of the window without a meeting, for looking at it.
-// `?state=chat&theme=dark&language=de`. Never part of what is built.
+// `?state=chat&theme=dark&language=de`. With `door=ws://…` the pictures come through a socket of the app's kind, which is
+// how `./dev bench desktop` measures drawing. Never part of the app.
 import type { AppEvent, Launch, Level } from "../src/lib/generated";
 import { NEW_SETTINGS } from "../src/lib/settings";
+import { behind, type Channel } from "./core";
 import { portrait } from "./portrait";
 import { states, type State } from "./states";
 
@@ -16,22 +18,8 @@ window.matchMedia = (query) =>
     ? ({ matches: wanted.get("theme") === "dark", addEventListener: () => {} } as unknown as MediaQueryList)
     : matchMedia(query);
 
-/** A channel of the app as the library hands it over. */
-interface Channel {
-  id: number;
-}
-
-const callbacks = new Map<number, (message: unknown) => void>();
-const counts = new Map<number, number>();
-
-function tell(channel: Channel, message: AppEvent | Level[] | Launch): void {
-  const index = counts.get(channel.id) ?? 0;
-  counts.set(channel.id, index + 1);
-  callbacks.get(channel.id)?.({ index, message });
-}
-
-function begin(channel: Channel): void {
-  for (const event of state.events ?? []) tell(channel, event);
+function begin(channel: unknown): void {
+  for (const event of state.events ?? []) (channel as Channel<AppEvent>).onmessage(event);
 }
 
 const home: Launch = { opening: "home", link: null, name: null, muted: false, no_camera: false };
@@ -41,43 +29,30 @@ async function whenInMeeting(): Promise<void> {
   while (!document.querySelector(".meeting")) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-const answers: Record<string, (args: Record<string, unknown>) => unknown> = {
+behind.failures = state.failures ?? {};
+behind.answers = {
   launch: ({ later }) => {
-    if (state.later) void whenInMeeting().then(() => tell(later as Channel, { ...home, ...state.later }));
+    if (state.later) void whenInMeeting().then(() => (later as Channel<Launch>).onmessage({ ...home, ...state.later }));
     return { ...home, ...state.launch };
   },
   read_invite: () => ({ server: "meet.court.example:7443", trust: "certificate" }),
   devices: () => state.devices ?? [],
-  open_door: () => ({ address: "ws://gallery" }),
-  preview: ({ meter }) => tell(meter as Channel, [{ member: null, dbov: state.dbov ?? -24 }]),
+  open_door: () => ({ address: wanted.get("door") ?? "ws://gallery" }),
+  preview: ({ meter }) => (meter as Channel<Level[]>).onmessage([{ member: null, dbov: state.dbov ?? -24 }]),
   settings: () => ({ settings: { ...NEW_SETTINGS, name: "Ada Byron", ...state.settings }, put_aside: state.putAside ?? null }),
   recent: () => state.recent ?? [],
   diagnostics: () => "Incamera 0.1.0",
   save_invitation: () => "Incamera meeting.ics",
-  host: ({ window: channel }) => begin(channel as Channel),
-  join: ({ window: channel }) => begin(channel as Channel),
+  host: ({ window: channel }) => begin(channel),
+  join: ({ window: channel }) => begin(channel),
 };
 
 /** Everything that the window asked for, for whoever tests it. */
 const asked: unknown[] = [];
-
-Object.assign(window, {
-  __TAURI_INTERNALS__: {
-    transformCallback(callback: (message: unknown) => void): number {
-      const id = callbacks.size + 1;
-      callbacks.set(id, callback);
-      return id;
-    },
-    unregisterCallback: (id: number) => callbacks.delete(id),
-    invoke: async (command: string, args: Record<string, unknown>) => {
-      asked.push({ command, ...args });
-      document.documentElement.dataset.asked = JSON.stringify(asked);
-      const failure = state.failures?.[command];
-      if (failure) throw failure;
-      return answers[command]?.(args);
-    },
-  },
-});
+behind.told = (command, args) => {
+  asked.push({ command, ...args });
+  document.documentElement.dataset.asked = JSON.stringify(asked);
+};
 
 /** The socket of pictures: everybody who is to be seen, ten times a second. */
 class Socket {
@@ -90,7 +65,7 @@ class Socket {
   }
   send(): void {}
 }
-Object.assign(window, { WebSocket: Socket });
+if (!wanted.has("door")) Object.assign(window, { WebSocket: Socket });
 
 await import("../src/main");
 

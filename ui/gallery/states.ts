@@ -156,6 +156,7 @@ export const states: Record<string, State> = {
   "meeting-2": inside(2),
   "meeting-4": inside(4),
   "meeting-9": inside(9),
+  "meeting-16": inside(16),
   "meeting-camera-off": { ...inside(1), press: { en: ["Mute", "Stop picture"], de: ["Stumm", "Bild aus"] } },
   knock: { ...inside(2), events: [...meeting(2), { event: "knocked", knock: 1, name: "Grace Hopper" }] },
   "by-keyboard": { devices, seen: pictures(2), events: [...meeting(2), { event: "knocked", knock: 1, name: "Grace Hopper" }] },

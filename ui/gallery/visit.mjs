@@ -25,7 +25,7 @@ export function addressOf(server, state, options = {}) {
 }
 
 export async function serve() {
-  const server = await createServer({ server: { host: "127.0.0.1", port: 0 }, logLevel: "error" });
+  const server = await createServer({ configFile: "vite.gallery.config.ts", server: { host: "127.0.0.1", port: 0 }, logLevel: "error" });
   return server.listen();
 }
 

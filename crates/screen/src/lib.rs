@@ -1,4 +1,4 @@
-//! How pictures reach a window: I420 over a socket of this computer, drawn by WebGL. The newest picture of a tile wins:
+//! How pictures reach a window: I420 over a socket of this computer, drawn into one canvas. The newest picture of a tile wins:
 //! when drawing is slow, pictures are left out and nothing piles up. `docs/decisions/0003-pictures-over-a-loopback-socket.md`
 //! says why.
 //!
@@ -7,11 +7,13 @@
 //!
 //! What does not belong here: anything about meetings. A picture comes decoded, and its tile is a number.
 
+mod card;
 mod door;
 mod pictures;
 
 use incamera_media::picture::I420View;
 
+pub use card::suit_drawing_to_computer;
 pub use door::Door;
 pub use pictures::Pictures;
 

@@ -1,6 +1,8 @@
 //! A screen that nobody sees: Xvfb, whose pixels are in a file.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -73,17 +75,12 @@ impl Screen {
     #[must_use]
     pub fn luma(&self, area: Area) -> Picture {
         let dump = std::fs::read(self.file()).expect("Xvfb keeps its pixels in a file");
-        // The header of the XWD format: words of 32 bits, the most significant byte first.
-        let word = |index: usize| {
-            let bytes = dump[4 * index..4 * index + 4].try_into().expect("four bytes");
-            u32::from_be_bytes(bytes) as usize
-        };
-        let (header, bytes_per_line, colours) = (word(0), word(12), word(19));
-        let pixels = &dump[header + 12 * colours..];
+        let layout = Layout::of(&dump);
+        let pixels = &dump[layout.first..];
         let sides = [area.width, area.height].map(|side| u32::try_from(side).expect("a side fits"));
         let mut picture = Picture::black(sides[0], sides[1]).expect("an area has pixels");
         let rows = picture.planes_mut()[0].chunks_exact_mut(area.width);
-        for (row, line) in rows.zip(pixels.chunks_exact(bytes_per_line).skip(area.top)) {
+        for (row, line) in rows.zip(pixels.chunks_exact(layout.bytes_per_line).skip(area.top)) {
             let places = line.chunks_exact(4).skip(area.left);
             for (luma, place) in row.iter_mut().zip(places) {
                 *luma = luma_of([place[0], place[1], place[2]]);
@@ -92,8 +89,44 @@ impl Screen {
         picture
     }
 
+    /// The bytes of the pixels of `area` as they are now, row after row; fast enough to be asked every millisecond.
+    ///
+    /// # Panics
+    /// When the area is not on the screen.
+    #[must_use]
+    pub fn pixels(&self, area: Area) -> Vec<u8> {
+        let file = File::open(self.file()).expect("Xvfb keeps its pixels in a file");
+        let mut header = [0; 80];
+        file.read_exact_at(&mut header, 0).expect("the file has a header");
+        let layout = Layout::of(&header);
+        let mut pixels = vec![0; 4 * area.width * area.height];
+        for (row, bytes) in pixels.chunks_exact_mut(4 * area.width).enumerate() {
+            let place = layout.first + (area.top + row) * layout.bytes_per_line + 4 * area.left;
+            file.read_exact_at(bytes, place as u64).expect("the area is on the screen");
+        }
+        pixels
+    }
+
     fn file(&self) -> PathBuf {
         self.folder.path().join("Xvfb_screen0")
+    }
+}
+
+/// Where the pixels of a dump in the XWD format are.
+struct Layout {
+    first: usize,
+    bytes_per_line: usize,
+}
+
+impl Layout {
+    /// The header has words of 32 bits, the most significant byte first.
+    fn of(dump: &[u8]) -> Self {
+        let word = |index: usize| {
+            let bytes = dump[4 * index..4 * index + 4].try_into().expect("four bytes");
+            u32::from_be_bytes(bytes) as usize
+        };
+        let (header, bytes_per_line, colours) = (word(0), word(12), word(19));
+        Self { first: header + 12 * colours, bytes_per_line }
     }
 }
 

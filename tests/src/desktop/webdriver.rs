@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Area, Screen};
+use super::{Area, ProcessTree, Screen};
 
 /// How long a control may take to appear: a person may have to be let in meanwhile, and the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -90,6 +90,12 @@ impl Window {
             assert!(Instant::now() < until, "WebKitWebDriver does not listen");
             std::thread::yield_now();
         }
+    }
+
+    /// The app and what it started.
+    #[must_use]
+    pub fn processes(&self) -> ProcessTree {
+        ProcessTree::below(self.driver.id())
     }
 
     /// The control with this ARIA role and accessible name; waits until it is there.

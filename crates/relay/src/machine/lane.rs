@@ -1,6 +1,7 @@
 //! One lane of a room: appends wait here for their turn (wire.md §5, "Order").
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use incamera_relay_proto::{Blob, ClientRef};
 use incamera_types::Mono;
@@ -32,9 +33,12 @@ pub(super) enum Share {
     Origin(Origin),
 }
 
-/// How much may wait in a lane.
+/// How much may wait in a lane, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct QueueLimits {
+    /// After a turn of the admin key the others wait for this long: what comes from it next is made for what the log
+    /// says now, and gets there in time from a host that is far away too (SEC-05).
+    pub(super) after_admin: Duration,
     /// Appends of one connection.
     pub(super) backlog: Backlog,
     /// Bytes of all connections.
@@ -58,6 +62,7 @@ pub(super) struct LaneQueue {
     bytes: Meter,
     limits: QueueLimits,
     turns: u64,
+    others_wait_until: Mono,
     shares: BTreeMap<Share, u64>,
     waiting: BTreeMap<ConnectionId, Waiting>,
 }
@@ -69,6 +74,10 @@ struct Waiting {
 }
 
 impl Waiting {
+    const fn is_admin(&self) -> bool {
+        matches!(self.share, Share::Admin(_))
+    }
+
     fn bytes(&self) -> usize {
         self.appends.iter().map(|(_, blob)| blob.as_bytes().len()).sum()
     }
@@ -92,6 +101,7 @@ impl LaneQueue {
             bytes: Meter::new(bytes, now),
             limits,
             turns: 0,
+            others_wait_until: now,
             shares: BTreeMap::new(),
             waiting: BTreeMap::new(),
         }
@@ -165,12 +175,16 @@ impl LaneQueue {
         }
         let shares = &self.shares;
         let place = |connection: ConnectionId, waiting: &Waiting| {
-            let is_admin = matches!(waiting.share, Share::Admin(_));
-            (!is_admin, shares.get(&waiting.share).copied(), waiting.served, connection)
+            (!waiting.is_admin(), shares.get(&waiting.share).copied(), waiting.served, connection)
         };
         let waiting = self.waiting.iter_mut().filter(|(_, waiting)| !waiting.appends.is_empty());
         let (connection, waiting) =
             waiting.min_by_key(|(connection, waiting)| place(**connection, waiting))?;
+        if waiting.is_admin() {
+            self.others_wait_until = now.plus(self.limits.after_admin);
+        } else if now < self.others_wait_until {
+            return None;
+        }
         let (client_ref, blob) = waiting.appends.pop_front()?;
         self.turns = self.turns.saturating_add(1);
         waiting.served = self.turns;
@@ -182,19 +196,20 @@ impl LaneQueue {
 
     /// When [`LaneQueue::pop`] gives something again; `None` while nothing waits.
     pub(super) fn next_at(&self) -> Option<Mono> {
-        let waits = self.waiting.values().any(|waiting| !waiting.appends.is_empty());
-        waits.then(|| self.messages.ready_at().max(self.bytes.ready_at()))
+        let mut waiting = self.waiting.values().filter(|waiting| !waiting.appends.is_empty()).peekable();
+        waiting.peek()?;
+        let ready = self.messages.ready_at().max(self.bytes.ready_at());
+        Some(if waiting.any(Waiting::is_admin) { ready } else { ready.max(self.others_wait_until) })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::time::Duration;
-
     const FLOODER: ConnectionId = ConnectionId(1);
     const HONEST: ConnectionId = ConnectionId(2);
-    const LIMITS: QueueLimits = QueueLimits { backlog: Backlog::UpTo(8), bytes: 1 << 20 };
+    const LIMITS: QueueLimits =
+        QueueLimits { after_admin: Duration::ZERO, backlog: Backlog::UpTo(8), bytes: 1 << 20 };
 
     fn lane(per_second: u32, burst: u32) -> LaneQueue {
         let mut lane = LaneQueue::new(
@@ -280,6 +295,23 @@ mod tests {
     }
 
     #[test]
+    fn sec_05_after_whoever_holds_the_admin_key_the_others_wait_until_its_next_can_be_there() {
+        let mut lane = lane(10, 1);
+        lane.limits.after_admin = Duration::from_secs(1);
+        lane.admit(HONEST, Share::Admin(HONEST));
+        let ms = |ms: u64| Mono::from_micros(ms * 1_000);
+        assert!(push(&mut lane, HONEST, 0) && push(&mut lane, FLOODER, 0));
+        assert_eq!(lane.pop(ms(0)).unwrap().connection, HONEST);
+        assert_eq!(lane.next_at(), Some(ms(1_000)));
+        assert!(lane.pop(ms(500)).is_none(), "a commit now would make the next of the admin key stale");
+        assert!(push(&mut lane, HONEST, 1));
+        assert_eq!(lane.next_at(), Some(ms(500)), "the admin key itself waits for the rate alone");
+        assert_eq!(lane.pop(ms(700)).unwrap().connection, HONEST);
+        assert!(lane.pop(ms(1_600)).is_none());
+        assert_eq!(lane.pop(ms(1_700)).unwrap().connection, FLOODER);
+    }
+
+    #[test]
     fn a_full_lane_takes_from_whoever_holds_most() {
         let mut lane = lane(10, 1);
         let large = || Blob::pad(&[0; 200_000]).unwrap();
@@ -340,7 +372,7 @@ mod tests {
     #[test]
     fn where_only_the_newest_counts_it_takes_the_place_of_the_one_before() {
         let rate = Rate { per_second: 10, burst: 1 };
-        let limits = QueueLimits { backlog: Backlog::Newest, bytes: 1 << 20 };
+        let limits = QueueLimits { after_admin: Duration::ZERO, backlog: Backlog::Newest, bytes: 1 << 20 };
         let mut lane = LaneQueue::new(rate, rate, limits, Mono::from_micros(0));
         lane.admit(HONEST, home(HONEST));
         let commit = || Blob::pad(b"commit").unwrap();

@@ -20,6 +20,9 @@ use crate::{Rate, RelayLimits};
 /// while; those away for longer join anew.
 const MAX_RETIRED: usize = 32;
 
+/// The longest way to a host and back for which its commit after a lost race is sure to win.
+const AFTER_ADMIN: Duration = Duration::from_secs(1);
+
 /// Who made a room: counted against its quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Maker {
@@ -71,7 +74,8 @@ impl Room {
         card_counter: u64,
     ) -> Self {
         let unlimited = Rate { per_second: u32::MAX, burst: u32::MAX };
-        let queue = |backlog| QueueLimits { backlog, bytes: limits.queued_bytes_per_lane };
+        let queue =
+            |after_admin, backlog| QueueLimits { after_admin, backlog, bytes: limits.queued_bytes_per_lane };
         let pin: String = random::<16>(entropy).iter().map(|byte| format!("{byte:02x}")).collect();
         Self {
             maker,
@@ -94,11 +98,11 @@ impl Room {
                 number: u64::from_be_bytes(random(entropy)) >> 11,
                 pin: TextSecret::new(pin),
             },
-            commits: LaneQueue::new(limits.room_commits, unlimited, queue(Backlog::Newest), now),
+            commits: LaneQueue::new(limits.room_commits, unlimited, queue(AFTER_ADMIN, Backlog::Newest), now),
             application: LaneQueue::new(
                 limits.room_messages,
                 limits.room_bytes,
-                queue(Backlog::UpTo(limits.queued_messages)),
+                queue(Duration::ZERO, Backlog::UpTo(limits.queued_messages)),
                 now,
             ),
             present: BTreeMap::new(),
