@@ -17,7 +17,7 @@ interface Stored {
 }
 
 /** Draws all tiles into one canvas. On the processor: where there is no graphics card, everything is drawn there anyway, and
- * WebGL costs four times as much (docs/decisions/0003-pictures-over-a-loopback-socket.md). */
+ * WebGL takes longer (docs/decisions/0003-pictures-over-a-loopback-socket.md). */
 export class Painter {
   readonly #context: CanvasRenderingContext2D;
   readonly #stored = new Map<string, Stored>();
