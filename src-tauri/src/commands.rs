@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use incamera_client::devices::AudioHost;
+use incamera_client::meeting::LobbyMode;
 use incamera_client::{
     ClientError, DisplayName, EventStream, HostOptions, Invite, JoinOptions, MediaOptions, Meeting,
     RelayPlace, SfuChoice,
@@ -25,7 +26,7 @@ use crate::preview::Preview;
 use crate::reception::Levels;
 use crate::taking_part::{Part, TakingPart, command_of, tile_of};
 use crate::view::{
-    AppEvent, DeviceChoices, DeviceView, DoorView, InviteView, Level, Lobby, Order, Place, ServerTrust,
+    AppEvent, DeviceChoices, DeviceView, DoorView, InviteView, Level, Order, Place, ServerTrust,
 };
 
 /// Silence after which media stops and a participant is removed: the defaults of the command line.
@@ -215,7 +216,7 @@ pub(crate) async fn host(
     files: State<'_, Files>,
     name: String,
     place: Place,
-    lobby: Lobby,
+    lobby: LobbyMode,
     choices: DeviceChoices,
     window: Channel<AppEvent>,
 ) -> Result<(), Failure> {
@@ -231,7 +232,7 @@ pub(crate) async fn host(
         let options = HostOptions {
             name,
             place,
-            lobby: lobby.into(),
+            lobby,
             media_stops_after: MEDIA_STOPS_AFTER,
             removed_after: REMOVED_AFTER,
         };

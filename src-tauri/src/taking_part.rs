@@ -149,8 +149,8 @@ pub(crate) fn command_of(order: Order) -> Option<Command> {
         Order::Lock => Rule::Lock.into(),
         Order::Unlock => Rule::Unlock.into(),
         Order::Say { text } => Rule::SendChat { text: Pii::new(text) }.into(),
-        Order::Microphone { switch } => Command::Microphone(switch.into()),
-        Order::Camera { switch } => Command::Camera(switch.into()),
+        Order::Microphone { switch } => Command::Microphone(switch),
+        Order::Camera { switch } => Command::Camera(switch),
         Order::Tile { member, width, height } => {
             let want = if width == 0 || height == 0 {
                 PictureWant::Nothing

@@ -125,35 +125,6 @@ pub(crate) enum Place {
     Server,
 }
 
-/// How people come into a meeting that is started here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Lobby {
-    /// The host decides about each.
-    Wait,
-    /// The link is enough.
-    Open,
-}
-
-/// Whether something is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, TS)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum OnOff {
-    /// It is.
-    On,
-    /// It is not.
-    Off,
-}
-
-impl From<OnOff> for Switch {
-    fn from(switch: OnOff) -> Self {
-        match switch {
-            OnOff::On => Self::On,
-            OnOff::Off => Self::Off,
-        }
-    }
-}
-
 /// What the person wants of the meeting.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, TS)]
 #[serde(tag = "order", rename_all = "snake_case", deny_unknown_fields)]
@@ -190,12 +161,14 @@ pub(crate) enum Order {
     /// Turn the microphone on or off.
     Microphone {
         /// Which.
-        switch: OnOff,
+        #[ts(type = "Switch")]
+        switch: Switch,
     },
     /// Turn the picture on or off.
     Camera {
         /// Which.
-        switch: OnOff,
+        #[ts(type = "Switch")]
+        switch: Switch,
     },
     /// How many pixels the tile of somebody has.
     Tile {

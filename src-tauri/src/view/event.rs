@@ -1,18 +1,22 @@
 //! Events of the client as the window is told them.
 
-use incamera_client::meeting::{self, Event as MeetingEvent, MemberView, RemovalReason, StopReason};
+use incamera_client::meeting::{
+    self, Event as MeetingEvent, LobbyMode, MediaStop, MeetingState, MemberView, RemovalReason, RoleView,
+    StopReason,
+};
 use incamera_client::{Direction, Event, LocalEvent, MemberId, Problem, Reach, Scope, Statistics};
 use serde::Serialize;
 use ts_rs::TS;
-
-use super::Lobby;
 
 /// What the window is told. `member` is always 32 hexadecimal digits.
 #[derive(Clone, Debug, Serialize, TS)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum AppEvent {
     /// How far we have come.
-    StateChanged { state: Stage },
+    StateChanged {
+        #[ts(type = "MeetingState")]
+        state: MeetingState,
+    },
     /// A meeting was made.
     Hosting { link: String, reach: Vec<ReachView> },
     /// Somebody asks to be let in.
@@ -34,7 +38,12 @@ pub(crate) enum AppEvent {
     /// The keys changed.
     EpochChanged { epoch: u32 },
     /// The rules of the meeting.
-    RulesChanged { lobby: Lobby, locked: bool, suite: u16 },
+    RulesChanged {
+        #[ts(type = "LobbyMode")]
+        lobby: LobbyMode,
+        locked: bool,
+        suite: u16,
+    },
     /// Somebody wrote.
     ChatReceived { line: ChatLine },
     /// What somebody sends cannot be opened; a repair is under way.
@@ -46,15 +55,24 @@ pub(crate) enum AppEvent {
     /// The meeting server is heard again.
     LinkRestored,
     /// Nothing is sent or played.
-    MediaStopped { why: MediaStop },
+    MediaStopped {
+        #[ts(type = "MediaStop")]
+        why: MediaStop,
+    },
     /// Media flows.
     MediaStarted,
     /// A safeguard refused or noticed something.
     Alarm { code: String, what: String, advice: String, member: Option<String> },
     /// The media server is not heard in one direction.
-    MediaServerLost { direction: Way },
+    MediaServerLost {
+        #[ts(type = "Direction")]
+        direction: Direction,
+    },
     /// It is heard (again).
-    MediaServerConnected { direction: Way },
+    MediaServerConnected {
+        #[ts(type = "Direction")]
+        direction: Direction,
+    },
     /// Figures, once a second.
     Statistics { sent_kbps: f64, received: Vec<Received> },
     /// How loud people were just now.
@@ -64,36 +82,20 @@ pub(crate) enum AppEvent {
     /// The person closed the window of a meeting that ends with it.
     CloseAsked,
     /// Why the meeting is over for us.
-    Stopped { why: Ending },
+    Stopped {
+        #[ts(type = "StopReason")]
+        why: StopReason,
+    },
     /// Everything is closed: the last event.
     Over,
-}
-
-/// How far we have come.
-#[derive(Clone, Copy, Debug, Serialize, TS)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Stage {
-    Connecting,
-    Knocking,
-    Joining,
-    InMeeting,
-    Stopped,
 }
 
 /// Who can reach a meeting that is hosted here.
 #[derive(Clone, Debug, Serialize, TS)]
 pub(crate) struct ReachView {
-    scope: ReachScope,
+    #[ts(type = "Scope")]
+    scope: Scope,
     reachable: bool,
-}
-
-/// How far away people are.
-#[derive(Clone, Copy, Debug, Serialize, TS)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ReachScope {
-    ThisComputer,
-    ThisNetwork,
-    Internet,
 }
 
 /// Somebody in the meeting.
@@ -101,19 +103,11 @@ pub(crate) enum ReachScope {
 pub(crate) struct Person {
     member: String,
     name: String,
-    role: Role,
+    #[ts(type = "RoleView")]
+    role: RoleView,
     verification: Verification,
     is_self: bool,
     may_admit: bool,
-}
-
-/// What a person may do.
-#[derive(Clone, Copy, Debug, Serialize, TS)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Role {
-    Host,
-    Participant,
-    Unknown,
 }
 
 /// What is known of who a person is.
@@ -145,23 +139,6 @@ pub(crate) struct ChatLine {
     time_ms: f64,
 }
 
-/// Why nothing is sent or played.
-#[derive(Clone, Copy, Debug, Serialize, TS)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum MediaStop {
-    LinkLost,
-    Rejoining,
-    Stopped,
-}
-
-/// Which way media goes.
-#[derive(Clone, Copy, Debug, Serialize, TS)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Way {
-    Publish,
-    Play,
-}
-
 /// What came from one person in the last second.
 #[derive(Clone, Debug, Serialize, TS)]
 pub(crate) struct Received {
@@ -185,30 +162,6 @@ pub(crate) struct Level {
     pub(crate) dbov: i8,
 }
 
-/// Why the meeting is over for us.
-#[derive(Clone, Copy, Debug, Serialize, TS)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Ending {
-    Left,
-    Ended,
-    EndUnconfirmed,
-    Removed,
-    Denied,
-    Full,
-    Locked,
-    NotAnswered,
-    NoSuchRoom,
-    CardRefused,
-    WelcomeRefused,
-    NotConfirmed,
-    LinkRefused,
-    RoomLost,
-    KeysLost,
-    CreateRefused,
-    Version,
-    ClockWrong,
-}
-
 impl AppEvent {
     /// What the window is told of `event`; `None` for what it has no use for.
     pub(crate) fn of(event: Event) -> Option<Self> {
@@ -221,7 +174,7 @@ impl AppEvent {
 
 fn of_meeting(event: MeetingEvent) -> Option<AppEvent> {
     Some(match event {
-        MeetingEvent::StateChanged { state } => AppEvent::StateChanged { state: state.into() },
+        MeetingEvent::StateChanged { state } => AppEvent::StateChanged { state },
         MeetingEvent::Knocked { knock, name } => {
             AppEvent::Knocked { knock: knock.0, name: name.into_inner() }
         }
@@ -243,7 +196,7 @@ fn of_meeting(event: MeetingEvent) -> Option<AppEvent> {
         MeetingEvent::RoomCodeChanged { code } => AppEvent::RoomCodeChanged { code },
         MeetingEvent::EpochChanged { epoch } => AppEvent::EpochChanged { epoch: saturated(epoch.0) },
         MeetingEvent::RulesChanged { rules } => AppEvent::RulesChanged {
-            lobby: rules.lobby.into(),
+            lobby: rules.lobby,
             locked: rules.lock == meeting::LockState::Locked,
             suite: rules.suite.number(),
         },
@@ -254,7 +207,7 @@ fn of_meeting(event: MeetingEvent) -> Option<AppEvent> {
             AppEvent::LinkDegraded { media_stops_in_s: seconds(media_stops_in) }
         }
         MeetingEvent::LinkRestored => AppEvent::LinkRestored,
-        MeetingEvent::MediaStopped { why } => AppEvent::MediaStopped { why: why.into() },
+        MeetingEvent::MediaStopped { why } => AppEvent::MediaStopped { why },
         MeetingEvent::MediaStarted => AppEvent::MediaStarted,
         MeetingEvent::Alarm { code, member } => AppEvent::Alarm {
             code: code.code().to_owned(),
@@ -262,7 +215,7 @@ fn of_meeting(event: MeetingEvent) -> Option<AppEvent> {
             advice: code.advice().to_owned(),
             member: member.map(hex),
         },
-        MeetingEvent::Stopped { why } => AppEvent::Stopped { why: why.into() },
+        MeetingEvent::Stopped { why } => AppEvent::Stopped { why },
         MeetingEvent::StreamsChanged { .. } => return None,
     })
 }
@@ -272,9 +225,9 @@ fn of_client(event: LocalEvent) -> Option<AppEvent> {
         LocalEvent::Hosting { link, reach } => {
             AppEvent::Hosting { link, reach: reach.into_iter().map(ReachView::from).collect() }
         }
-        LocalEvent::SfuLost { direction } => AppEvent::MediaServerLost { direction: direction.into() },
+        LocalEvent::SfuLost { direction } => AppEvent::MediaServerLost { direction },
         LocalEvent::SfuConnected { direction, .. } | LocalEvent::SfuReconnected { direction, .. } => {
-            AppEvent::MediaServerConnected { direction: direction.into() }
+            AppEvent::MediaServerConnected { direction }
         }
         LocalEvent::Statistics(statistics) => of_statistics(&statistics),
         LocalEvent::Problem(problem) => of_problem(problem),
@@ -325,11 +278,7 @@ impl From<MemberView> for Person {
         Self {
             member: hex(view.member),
             name: view.name.into_inner(),
-            role: match view.role {
-                meeting::RoleView::Host => Role::Host,
-                meeting::RoleView::Participant => Role::Participant,
-                meeting::RoleView::Unknown => Role::Unknown,
-            },
+            role: view.role,
             verification: match view.verification {
                 meeting::Verification::Anonymous => Verification::NotVerified,
                 meeting::Verification::Claimed { .. } => Verification::Claimed,
@@ -355,61 +304,7 @@ impl From<meeting::ChatLine> for ChatLine {
 
 impl From<Reach> for ReachView {
     fn from(reach: Reach) -> Self {
-        let scope = match reach.scope {
-            Scope::ThisComputer => ReachScope::ThisComputer,
-            Scope::ThisNetwork => ReachScope::ThisNetwork,
-            Scope::Internet => ReachScope::Internet,
-        };
-        Self { scope, reachable: reach.reachable }
-    }
-}
-
-impl From<Direction> for Way {
-    fn from(direction: Direction) -> Self {
-        match direction {
-            Direction::Publish => Self::Publish,
-            Direction::Play => Self::Play,
-        }
-    }
-}
-
-impl From<meeting::LobbyMode> for Lobby {
-    fn from(lobby: meeting::LobbyMode) -> Self {
-        match lobby {
-            meeting::LobbyMode::Wait => Self::Wait,
-            meeting::LobbyMode::Open => Self::Open,
-        }
-    }
-}
-
-impl From<Lobby> for meeting::LobbyMode {
-    fn from(lobby: Lobby) -> Self {
-        match lobby {
-            Lobby::Wait => Self::Wait,
-            Lobby::Open => Self::Open,
-        }
-    }
-}
-
-impl From<meeting::MeetingState> for Stage {
-    fn from(state: meeting::MeetingState) -> Self {
-        match state {
-            meeting::MeetingState::Connecting => Self::Connecting,
-            meeting::MeetingState::Knocking => Self::Knocking,
-            meeting::MeetingState::Joining => Self::Joining,
-            meeting::MeetingState::InMeeting => Self::InMeeting,
-            meeting::MeetingState::Stopped => Self::Stopped,
-        }
-    }
-}
-
-impl From<meeting::MediaStop> for MediaStop {
-    fn from(why: meeting::MediaStop) -> Self {
-        match why {
-            meeting::MediaStop::LinkLost => Self::LinkLost,
-            meeting::MediaStop::Rejoining => Self::Rejoining,
-            meeting::MediaStop::Stopped => Self::Stopped,
-        }
+        Self { scope: reach.scope, reachable: reach.reachable }
     }
 }
 
@@ -419,31 +314,6 @@ impl From<RemovalReason> for Departure {
             RemovalReason::Host => Self::RemovedByHost,
             RemovalReason::Silent => Self::Silent,
             RemovalReason::Rejoined => Self::Rejoined,
-        }
-    }
-}
-
-impl From<StopReason> for Ending {
-    fn from(why: StopReason) -> Self {
-        match why {
-            StopReason::Left => Self::Left,
-            StopReason::Ended => Self::Ended,
-            StopReason::EndUnconfirmed => Self::EndUnconfirmed,
-            StopReason::Removed => Self::Removed,
-            StopReason::Denied => Self::Denied,
-            StopReason::Full => Self::Full,
-            StopReason::Locked => Self::Locked,
-            StopReason::NotAnswered => Self::NotAnswered,
-            StopReason::NoSuchRoom => Self::NoSuchRoom,
-            StopReason::CardRefused => Self::CardRefused,
-            StopReason::WelcomeRefused => Self::WelcomeRefused,
-            StopReason::NotConfirmed => Self::NotConfirmed,
-            StopReason::LinkRefused => Self::LinkRefused,
-            StopReason::RoomLost => Self::RoomLost,
-            StopReason::KeysLost => Self::KeysLost,
-            StopReason::CreateRefused => Self::CreateRefused,
-            StopReason::Version => Self::Version,
-            StopReason::ClockWrong => Self::ClockWrong,
         }
     }
 }

@@ -4,6 +4,8 @@
 mod tests {
     use std::path::Path;
 
+    use incamera_client::meeting::{LobbyMode, MediaStop, MeetingState, RoleView, StopReason};
+    use incamera_client::{Direction, Scope, Switch};
     use incamera_settings::*;
     use ts_rs::{Config, TS};
 
@@ -24,15 +26,39 @@ mod tests {
         }};
     }
 
+    /// Enumerations of the client, which cross as they are; a case that is missing here does not compile.
+    macro_rules! cases {
+        ($($name:ident: $($case:ident),*;)*) => {{
+            let mut text = String::new();
+            $(
+                let cases = [$($name::$case),*].map(|case| match case {
+                    $($name::$case)|* => serde_json::to_string(&case).unwrap(),
+                });
+                text.push_str(&format!("\nexport type {} = {};\n", stringify!($name), cases.join(" | ")));
+            )*
+            text
+        }};
+    }
+
     #[test]
     fn types_of_the_window_are_those_of_the_app() {
         let wanted = declarations! {
-            AppEvent, Stage, ReachView, ReachScope, Person, Role, Verification, Departure,
-            ChatLine, MediaStop, Way, Received, Level, Ending, Lobby, Place, Order, OnOff,
-            InviteView, ServerTrust, DeviceView, DeviceKind, DeviceChoices, MicrophoneChoice,
-            SpeakerChoice, CameraChoice, DoorView, Launch, Opening, Failure, Loaded, Settings,
-            Language, Appearance, Remembering, Devices, Sounds, Server, WindowSize, Recent,
-            RecentChange
+            AppEvent, ReachView, Person, Verification, Departure, ChatLine, Received, Level,
+            Place, Order, InviteView, ServerTrust, DeviceView, DeviceKind, DeviceChoices,
+            MicrophoneChoice, SpeakerChoice, CameraChoice, DoorView, Launch, Opening, Failure,
+            Loaded, Settings, Language, Appearance, Remembering, Devices, Sounds, Server,
+            WindowSize, Recent, RecentChange
+        } + &cases! {
+            MeetingState: Connecting, Knocking, Joining, InMeeting, Stopped;
+            StopReason: Left, Ended, EndUnconfirmed, Removed, Denied, Full, Locked, NotAnswered,
+                ClockWrong, NoSuchRoom, CardRefused, WelcomeRefused, NotConfirmed, LinkRefused,
+                RoomLost, KeysLost, CreateRefused, Version;
+            MediaStop: LinkLost, Rejoining, Stopped;
+            RoleView: Host, Participant, Unknown;
+            LobbyMode: Wait, Open;
+            Scope: ThisComputer, ThisNetwork, Internet;
+            Direction: Publish, Play;
+            Switch: On, Off;
         };
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/src/lib/generated.ts");
         if std::env::var_os(WRITE).is_some() {

@@ -10,7 +10,7 @@ import type {
   Launch,
   Level,
   Loaded,
-  Lobby,
+  LobbyMode,
   Order,
   Place,
   Recent,
@@ -28,7 +28,7 @@ export const app = {
   preview: (name: string, choices: DeviceChoices, told: (levels: Level[]) => void) =>
     invoke<void>("preview", { name, choices, meter: channel(told) }),
   stopPreview: () => invoke<void>("stop_preview"),
-  host: (name: string, place: Place, lobby: Lobby, choices: DeviceChoices, told: (event: AppEvent) => void) =>
+  host: (name: string, place: Place, lobby: LobbyMode, choices: DeviceChoices, told: (event: AppEvent) => void) =>
     invoke<void>("host", { name, place, lobby, choices, window: channel(told) }),
   join: (link: string, name: string, choices: DeviceChoices, told: (event: AppEvent) => void) =>
     invoke<void>("join", { link, name, choices, window: channel(told) }),

@@ -1,26 +1,16 @@
 // Made from src-tauri/src/view.rs by `./dev types`.
 
-export type AppEvent = { "event": "state_changed", state: Stage, } | { "event": "hosting", link: string, reach: Array<ReachView>, } | { "event": "knocked", knock: number, name: string, } | { "event": "knock_ended", knock: number, } | { "event": "joined", person: Person, } | { "event": "left", member: string, name: string, why: Departure, } | { "event": "lost", member: string, silent_for_s: number, } | { "event": "media_held", member: string, } | { "event": "returned", member: string, } | { "event": "room_code_changed", code: string, } | { "event": "epoch_changed", epoch: number, } | { "event": "rules_changed", lobby: Lobby, locked: boolean, suite: number, } | { "event": "chat_received", line: ChatLine, } | { "event": "key_missing", member: string, } | { "event": "key_restored", member: string, } | { "event": "link_degraded", media_stops_in_s: number, } | { "event": "link_restored" } | { "event": "media_stopped", why: MediaStop, } | { "event": "media_started" } | { "event": "alarm", code: string, what: string, advice: string, member: string | null, } | { "event": "media_server_lost", direction: Way, } | { "event": "media_server_connected", direction: Way, } | { "event": "statistics", sent_kbps: number, received: Array<Received>, } | { "event": "heard", levels: Array<Level>, } | { "event": "problem", code: string, what: string, advice: string, member: string | null, } | { "event": "close_asked" } | { "event": "stopped", why: Ending, } | { "event": "over" };
+export type AppEvent = { "event": "state_changed", state: MeetingState, } | { "event": "hosting", link: string, reach: Array<ReachView>, } | { "event": "knocked", knock: number, name: string, } | { "event": "knock_ended", knock: number, } | { "event": "joined", person: Person, } | { "event": "left", member: string, name: string, why: Departure, } | { "event": "lost", member: string, silent_for_s: number, } | { "event": "media_held", member: string, } | { "event": "returned", member: string, } | { "event": "room_code_changed", code: string, } | { "event": "epoch_changed", epoch: number, } | { "event": "rules_changed", lobby: LobbyMode, locked: boolean, suite: number, } | { "event": "chat_received", line: ChatLine, } | { "event": "key_missing", member: string, } | { "event": "key_restored", member: string, } | { "event": "link_degraded", media_stops_in_s: number, } | { "event": "link_restored" } | { "event": "media_stopped", why: MediaStop, } | { "event": "media_started" } | { "event": "alarm", code: string, what: string, advice: string, member: string | null, } | { "event": "media_server_lost", direction: Direction, } | { "event": "media_server_connected", direction: Direction, } | { "event": "statistics", sent_kbps: number, received: Array<Received>, } | { "event": "heard", levels: Array<Level>, } | { "event": "problem", code: string, what: string, advice: string, member: string | null, } | { "event": "close_asked" } | { "event": "stopped", why: StopReason, } | { "event": "over" };
 
-export type Stage = "connecting" | "knocking" | "joining" | "in_meeting" | "stopped";
+export type ReachView = { scope: Scope, reachable: boolean, };
 
-export type ReachView = { scope: ReachScope, reachable: boolean, };
-
-export type ReachScope = "this_computer" | "this_network" | "internet";
-
-export type Person = { member: string, name: string, role: Role, verification: Verification, is_self: boolean, may_admit: boolean, };
-
-export type Role = "host" | "participant" | "unknown";
+export type Person = { member: string, name: string, role: RoleView, verification: Verification, is_self: boolean, may_admit: boolean, };
 
 export type Verification = "not_verified" | "claimed" | "failed";
 
 export type Departure = "left" | "removed_by_host" | "silent" | "rejoined";
 
 export type ChatLine = { seq: number, member: string, name: string, text: string, time_ms: number, };
-
-export type MediaStop = "link_lost" | "rejoining" | "stopped";
-
-export type Way = "publish" | "play";
 
 export type Received = { member: string, video_fps: number, width: number, height: number, layer: number, kbps: number, lost_packets: number, undecryptable: number, latency_ms: number | null, };
 
@@ -33,10 +23,6 @@ member: string | null,
  * In dBov; −127 is silence.
  */
 dbov: number, };
-
-export type Ending = "left" | "ended" | "end_unconfirmed" | "removed" | "denied" | "full" | "locked" | "not_answered" | "no_such_room" | "card_refused" | "welcome_refused" | "not_confirmed" | "link_refused" | "room_lost" | "keys_lost" | "create_refused" | "version" | "clock_wrong";
-
-export type Lobby = "wait" | "open";
 
 export type Place = "this_computer" | "server";
 
@@ -64,11 +50,11 @@ text: string, } | { "order": "microphone",
 /**
  * Which.
  */
-switch: OnOff, } | { "order": "camera", 
+switch: Switch, } | { "order": "camera", 
 /**
  * Which.
  */
-switch: OnOff, } | { "order": "tile", 
+switch: Switch, } | { "order": "tile", 
 /**
  * Whose; `null` for the person's own.
  */
@@ -81,8 +67,6 @@ width: number,
  * In device pixels; 0 when it is not in view.
  */
 height: number, } | { "order": "leave" } | { "order": "end" };
-
-export type OnOff = "on" | "off";
 
 export type InviteView = { 
 /**
@@ -329,3 +313,19 @@ meeting: Recent, } | { "change": "forget",
  * Its link.
  */
 link: string, } | { "change": "forget_all" };
+
+export type MeetingState = "connecting" | "knocking" | "joining" | "in_meeting" | "stopped";
+
+export type StopReason = "left" | "ended" | "end_unconfirmed" | "removed" | "denied" | "full" | "locked" | "not_answered" | "clock_wrong" | "no_such_room" | "card_refused" | "welcome_refused" | "not_confirmed" | "link_refused" | "room_lost" | "keys_lost" | "create_refused" | "version";
+
+export type MediaStop = "link_lost" | "rejoining" | "stopped";
+
+export type RoleView = "host" | "participant" | "unknown";
+
+export type LobbyMode = "wait" | "open";
+
+export type Scope = "this_computer" | "this_network" | "internet";
+
+export type Direction = "publish" | "play";
+
+export type Switch = "on" | "off";

@@ -1,11 +1,11 @@
-import type { Lobby, Place } from "./generated";
+import type { LobbyMode, Place } from "./generated";
 import { t } from "./text";
 
 /** What an invitation says. */
 export interface Invitation {
   link: string;
   host: string;
-  lobby: Lobby;
+  lobby: LobbyMode;
   place: Place;
   /** When the meeting began. */
   began: number;

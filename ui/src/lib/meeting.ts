@@ -1,4 +1,14 @@
-import type { AppEvent, ChatLine, Ending, Lobby, MediaStop, Person, ReachView, Received, Stage } from "./generated";
+import type {
+  AppEvent,
+  ChatLine,
+  LobbyMode,
+  MediaStop,
+  MeetingState,
+  Person,
+  ReachView,
+  Received,
+  StopReason,
+} from "./generated";
 
 /** What an announcement for screen readers says. */
 export type Announcement =
@@ -23,7 +33,7 @@ export interface Trouble {
 
 /** A meeting as it is shown. Everything in it was told by the app; times are those of `now`. */
 export interface Meeting {
-  stage: Stage;
+  stage: MeetingState;
   isHost: boolean;
   link: string | null;
   reach: ReachView[];
@@ -37,7 +47,7 @@ export interface Meeting {
   comparedAt: number | null;
   epoch: number;
   keysChangedAt: number;
-  lobby: Lobby;
+  lobby: LobbyMode;
   isLocked: boolean;
   suite: number;
   mediaStopsAt: number | null;
@@ -53,7 +63,7 @@ export interface Meeting {
   enteredAt: number | null;
   waitingSince: number;
   endedAt: number | null;
-  ending: Ending | null;
+  ending: StopReason | null;
   isOver: boolean;
   ownLevel: number;
   announcement: Announcement | null;

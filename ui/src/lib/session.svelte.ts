@@ -9,7 +9,7 @@ import type {
   Failure,
   InviteView,
   Launch,
-  Lobby,
+  LobbyMode,
   MicrophoneChoice,
   Order,
   Place,
@@ -55,7 +55,7 @@ export class Session {
   recent = $state<Recent[]>([]);
   name = $state("");
   place = $state<Place>("this_computer");
-  lobby = $state<Lobby>("wait");
+  lobby = $state<LobbyMode>("wait");
   microphone = $state<MicrophoneChoice>({ kind: "system" });
   speaker = $state<SpeakerChoice>({ kind: "system" });
   camera = $state<CameraChoice>("pattern");
