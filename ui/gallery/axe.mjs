@@ -15,7 +15,10 @@ const RUN = `
     const { aria, text, dom } = axe.commons;
     const controls = [...document.querySelectorAll("button, input, select, textarea, summary")]
       .filter((one) => dom.isVisibleToScreenReaders(one))
-      .map((one) => [one.localName === "summary" ? "button" : aria.getRole(one), text.accessibleText(one).replaceAll("\\u00a0", " ")]);
+      .map((one) => [
+        one.localName === "summary" ? "button" : aria.getRole(one),
+        text.accessibleText(one).replaceAll("\\u00a0", " ").replace(/[\\u2068\\u2069]/g, ""),
+      ]);
     axe.teardown();
     done({
       controls,

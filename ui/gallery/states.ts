@@ -135,9 +135,9 @@ export const states: Record<string, State> = {
     launch: { link: "incamera://" },
     failures: {
       read_invite: {
-        code: "invite.malformed",
-        what: "this is not an invite link, or a part of it is missing",
-        advice: "Copy the whole link again, from incamera:// to its end.",
+        code: "invite.no_payload",
+        what: "this link is incomplete: the part after # is missing",
+        advice: "Copy the whole link again, or ask for a new one.",
       },
     },
   },
@@ -157,7 +157,7 @@ export const states: Record<string, State> = {
   "meeting-4": inside(4),
   "meeting-9": inside(9),
   "meeting-16": inside(16),
-  "meeting-camera-off": { ...inside(1), press: { en: ["Mute", "Stop picture"], de: ["Stumm", "Bild aus"] } },
+  "meeting-camera-off": { ...inside(1), press: { en: ["Mute", "Stop picture"], de: ["Mikro aus", "Bild aus"] } },
   knock: { ...inside(2), events: [...meeting(2), { event: "knocked", knock: 1, name: "Grace Hopper" }] },
   "by-keyboard": { devices, seen: pictures(2), events: [...meeting(2), { event: "knocked", knock: 1, name: "Grace Hopper" }] },
   people: { ...inside(4), press: { en: ["People"], de: ["Personen"] } },
@@ -171,9 +171,25 @@ export const states: Record<string, State> = {
     ],
     press: { en: ["Chat"], de: ["Nachrichten"] },
   },
+  "chat-hostile": {
+    ...inside(2),
+    events: [
+      ...meeting(2),
+      line(1, 1, "<img src=x onerror=alert(1)><b>bold</b> & {name}"),
+      line(2, 2, "Pay to \u202e54321 REI\u202c, and \u2067then\u2066 look \u0007here"),
+      line(3, 1, "\u200b\u2060\ufeff\u0301\u0302\n\n"),
+      line(4, 2, `Z${"\u0300\u0316\u0323\u0334\u0489".repeat(20)}a${"\u0301".repeat(60)}lgo ${"\n".repeat(60)}and on`),
+      line(5, 1, `10,000 characters: ${"wide ".repeat(400)}${"W".repeat(8_000)}`),
+    ],
+    press: { en: ["Chat"], de: ["Nachrichten"] },
+  },
   "chat-empty": { ...inside(2), press: { en: ["Chat"], de: ["Nachrichten"] } },
   security: { ...inside(2), press: { en: ["Security"], de: ["Sicherheit"] } },
   compare: { ...inside(2), press: { en: ["Compare code"], de: ["Code vergleichen"] } },
+  "compare-refused": {
+    ...inside(2),
+    press: { en: ["Compare code", "It doesn't"], de: ["Code vergleichen", "Er stimmt nicht"] },
+  },
   remove: { ...inside(2), press: { en: ["People", "Remove Ben"], de: ["Personen", "Ben Okafor entfernen"] } },
   view: {
     ...inside(2),
@@ -217,6 +233,41 @@ export const states: Record<string, State> = {
     ],
     press: { en: ["People"], de: ["Personen"] },
   },
+  "hostile-names": {
+    ...inside(2),
+    events: [
+      ...meeting(0),
+      person(1, { name: "<script>alert(1)</script><img src=x>" }),
+      person(2, { name: "Z\u0300\u0316\u0323\u0334a\u0301\u0301\u0301\u0301lgo مريم 123 abc" }),
+      { event: "knocked", knock: 1, name: "يطلب الدخول (Ada Byron)" },
+      { event: "knocked", knock: 2, name: "W".repeat(128) },
+    ],
+    press: { en: ["People", "Remove <script>"], de: ["Personen", "<script>"] },
+  },
+  refused: {
+    ...inside(2),
+    failures: {
+      order: {
+        code: "meeting.command.not_allowed",
+        what: "the rules of this meeting do not allow you to do that",
+        advice: "Ask a host.",
+      },
+    },
+  },
+  locked: { ...inside(2), events: [...meeting(2), { event: "rules_changed", lobby: "wait", locked: true, suite: 4 }] },
+  weak: {
+    ...inside(4),
+    events: [
+      ...meeting(4),
+      ...[0, 40, 80].map(
+        (lost): AppEvent => ({
+          event: "statistics",
+          sent_kbps: 846,
+          received: figures.map((one, index) => ({ ...one, lost_packets: index === 0 ? lost : 0 })),
+        }),
+      ),
+    ],
+  },
   end: {
     ...inside(2),
     events: [...meeting(2), { event: "stopped", why: "ended" }, { event: "over" }],
@@ -242,6 +293,12 @@ export const states: Record<string, State> = {
       { event: "stopped", why: "ended" },
       { event: "over" },
     ],
+  },
+  "end-not-answered": {
+    launch: joining,
+    devices,
+    events: [{ event: "state_changed", state: "knocking" }, { event: "stopped", why: "not_answered" }, { event: "over" }],
+    press: asking,
   },
   "end-denied": {
     launch: joining,

@@ -72,11 +72,12 @@ test("from right to left the first tile is on the right", () => {
   expect(boxes[0]).toEqual({ ...first, left: 1120 - first.left - first.width });
 });
 
-test("one is large, and who finds no room in the strip is out of view", () => {
+test("one is large, and who finds no room in the strip is out of view, which is said there", () => {
   for (const rightToLeft of [false, true])
     for (const width of [560, 1120]) {
-      const { boxes, own } = arrange(stage(12, { width, large: 3, rightToLeft }));
-      const shown = [...boxes.filter((box) => box !== null), own];
+      const { boxes, own, more } = arrange(stage(12, { width, large: 3, rightToLeft }));
+      if (!more) throw new Error("it is said");
+      const shown = [...boxes.filter((box) => box !== null), more, own];
       expect(boxes[3]?.width).toBeGreaterThan(own.width * 2);
       expect(boxes.filter((box) => box === null).length).toBeGreaterThan(0);
       for (const [index, one] of shown.entries()) {
@@ -91,4 +92,14 @@ test("one is large, and who finds no room in the strip is out of view", () => {
         }
       }
     }
+});
+
+test("whom the strip has room for is in view, and the strip is close to the large tile", () => {
+  const { boxes, own, more } = arrange(stage(4, { width: 800, large: 0 }));
+  expect(boxes.every((box) => box !== null)).toBe(true);
+  expect(more).toBeNull();
+  const main = boxes[0];
+  if (!main) throw new Error("one is large");
+  expect(own.top).toBe(main.top + main.height + 8);
+  expect(Math.abs(main.top - (600 - own.top - own.height))).toBeLessThanOrEqual(1);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
-import type { AppEvent, Person } from "../src/lib/generated";
-import { apply, beginning, farthest, isSpeaking, obstacle, warning } from "../src/lib/meeting";
+import type { AppEvent, Person, Received } from "../src/lib/generated";
+import { apply, beginning, farthest, isSpeaking, obstacle, warning, weakLinks } from "../src/lib/meeting";
 
 const person = (name: string, more: Partial<Person> = {}): Person => ({
   member: name,
@@ -91,4 +91,56 @@ test("knocks end once they are decided", () => {
 test("only what was reached counts as reach", () => {
   expect(farthest([{ scope: "this_computer", reachable: true }, { scope: "internet", reachable: false }])).toBe("this_computer");
   expect(farthest([])).toBeNull();
+});
+
+const chat = (seq: number, text: string): AppEvent => ({
+  event: "chat_received",
+  line: { seq, member: "Ben", name: "Ben", text, time_ms: seq },
+});
+
+test("as many messages are kept as every client keeps, and those not read are still counted", () => {
+  const meeting = meetingAfter([0, ben], ...Array.from({ length: 500 }, (_, seq): [number, AppEvent] => [0, chat(seq, "a")]));
+  meeting.unreadFrom = 500;
+  for (const seq of [500, 501]) apply(meeting, chat(seq, "\u202eb"), 0);
+  expect(meeting.chat.length).toBe(500);
+  expect(meeting.chat.length - meeting.unreadFrom).toBe(2);
+  expect(meeting.chat.at(-1)?.text).toBe("b");
+});
+
+test("of a long message the beginning is announced", () => {
+  const { announcement } = meetingAfter([0, ben], [0, chat(1, "W".repeat(10_000))]);
+  expect(announcement).toEqual({ kind: "chat", name: "Ben", text: `${"W".repeat(300)}…` });
+});
+
+const received = (lost: Record<string, number>): AppEvent => ({
+  event: "statistics",
+  sent_kbps: 800,
+  received: Object.entries(lost).map(
+    ([member, lost_packets]): Received => ({
+      member,
+      lost_packets,
+      kbps: 800,
+      video_fps: 30,
+      width: 640,
+      height: 360,
+      layer: 0,
+      undecryptable: 0,
+      latency_ms: null,
+    }),
+  ),
+});
+
+test("a link is weak while packets get lost for some seconds, and is ours when it is so with all of several", () => {
+  const meeting = meetingAfter([0, ada], [0, ben], [0, joined("Cy")]);
+  const second = (Ben: number, Cy: number) => apply(meeting, received({ Ben, Cy }), 0);
+  second(900, 0);
+  expect(weakLinks(meeting)).toEqual({ isOwn: false, members: new Set() });
+  second(902, 0);
+  expect(weakLinks(meeting).members.size).toBe(0);
+  for (let lost = 925; lost < 1_020; lost += 25) second(lost, 0);
+  expect(weakLinks(meeting)).toEqual({ isOwn: false, members: new Set(["Ben"]) });
+  for (let step = 1; step < 5; step += 1) second(1_000 + step * 25, step * 25);
+  expect(weakLinks(meeting)).toEqual({ isOwn: true, members: new Set() });
+  for (let step = 0; step < 8; step += 1) second(1_100, 100);
+  expect(weakLinks(meeting)).toEqual({ isOwn: false, members: new Set() });
 });

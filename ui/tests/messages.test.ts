@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { duration, initials, preferred, texts } from "../src/lib/text";
+import { duration, initials, lasting, preferred, texts } from "../src/lib/text";
 import { de } from "../src/messages/de";
 import { en, type Message } from "../src/messages/en";
 
@@ -27,6 +27,21 @@ test("every language puts in the same values", () => {
 
 test("what is put in is never read as a template", () => {
   expect(texts("en")("knock.asks", { name: "{name}<b>" })).toBe("{name}<b> asks to join");
+});
+
+test("a name in letters of the other direction keeps its order to itself", () => {
+  expect(texts("en")("knock.asks", { name: "مريم 1" })).toBe("\u2068مريم 1\u2069 asks to join");
+  expect(texts("en")("knock.asks", { name: "Zoë" })).toBe("Zoë asks to join");
+});
+
+test("how long something took is said in words", () => {
+  expect([lasting(0), lasting(34_900), lasting(42 * 60_000 + 5_000), lasting(3_600_000), lasting(4_210_000)]).toEqual([
+    "0 sec",
+    "34 sec",
+    "42 min",
+    "1 hr",
+    "1 hr 10 min",
+  ]);
 });
 
 test("counts choose the form of the language", () => {

@@ -78,6 +78,8 @@ export interface Arrangement {
   /** Boxes of the others, in their order; `null` where there is no room: such a tile is out of view. */
   boxes: (Box | null)[];
   own: Box;
+  /** Where it says how many are out of view; `null`: everybody is in view, or there is no room to say it. */
+  more: Box | null;
   /** The picture on which the own one floats; `null`: it is a tile like the others. */
   floatsOn: Box | null;
 }
@@ -89,9 +91,9 @@ export function arrange(stage: Stage): Arrangement {
   if (large !== null && others > 1) return withOneLarge(stage, large);
   const boxes = grid(others > 1 ? others + 1 : others, width, height).map((box) => directed(box, stage));
   const own = boxes[others];
-  if (own) return { boxes: boxes.slice(0, others), own, floatsOn: null };
+  if (own) return { boxes: boxes.slice(0, others), own, more: null, floatsOn: null };
   const on = boxes[0] ?? { left: 0, top: 0, width, height };
-  return { boxes, own: small(on, corner, rightToLeft), floatsOn: on };
+  return { boxes, own: small(on, corner, rightToLeft), more: null, floatsOn: on };
 }
 
 /** Lines begin at the other side where one reads from right to left. */
@@ -99,33 +101,33 @@ function directed(box: Box, { width, rightToLeft }: Stage): Box {
   return rightToLeft ? { ...box, left: width - box.left - box.width } : box;
 }
 
-/** A strip of small tiles below a large one. */
+/** A strip of small tiles below a large one, both in the middle: the own tile is always its last, and before it stands how
+ * many found no room. */
 function withOneLarge(stage: Stage, large: number): Arrangement {
   const { others, width, height } = stage;
   const strip = Math.round(Math.min(108, Math.max(72, height * 0.18)));
   const tile = Math.round(strip * RATIO);
-  const above = Math.max(0, height - strip - GAP);
-  const mainWidth = Math.floor(Math.min(width, above * RATIO));
+  const mainWidth = Math.floor(Math.min(width, Math.max(0, height - strip - GAP) * RATIO));
   const mainHeight = Math.floor(mainWidth / RATIO);
-  const main = {
-    left: Math.round((width - mainWidth) / 2),
-    top: Math.round((above - mainHeight) / 2),
-    width: mainWidth,
-    height: mainHeight,
-  };
-  // The own tile is always in the strip, at its end.
+  const top = Math.max(0, Math.round((height - mainHeight - GAP - strip) / 2));
+  const main = { left: Math.round((width - mainWidth) / 2), top, width: mainWidth, height: mainHeight };
   const room = Math.max(1, Math.floor((width + GAP) / (tile + GAP)));
   const inStrip = Math.min(others, room);
+  // Without the large one and with the own one, there are as many small tiles as there are others.
+  const small = others <= room ? others - 1 : Math.max(0, room - 2);
   const left = (width - inStrip * tile - (inStrip - 1) * GAP) / 2;
   const place = (index: number) =>
-    directed({ left: Math.round(left + index * (tile + GAP)), top: height - strip, width: tile, height: strip }, stage);
+    directed(
+      { left: Math.round(left + index * (tile + GAP)), top: top + mainHeight + GAP, width: tile, height: strip },
+      stage,
+    );
   let next = 0;
   const boxes = Array.from({ length: others }, (_, index) => {
     if (index === large) return main;
     next += 1;
-    return next < inStrip ? place(next - 1) : null;
+    return next <= small ? place(next - 1) : null;
   });
-  return { boxes, own: place(inStrip - 1), floatsOn: null };
+  return { boxes, own: place(inStrip - 1), more: others > room && room > 1 ? place(small) : null, floatsOn: null };
 }
 
 /** Puts an element where its box is. By the object model: the content policy allows no inline styles. */

@@ -9,6 +9,7 @@ import type {
   Received,
   StopReason,
 } from "./generated";
+import { legible } from "./legible";
 
 /** What an announcement for screen readers says. */
 export type Announcement =
@@ -23,6 +24,8 @@ export interface Participant extends Person {
   isHeld: boolean;
   /** When the person last spoke. */
   spokeAt: number;
+  /** The part of what the person sends that gets lost on the way, 0 to 1, over the last seconds. */
+  loss: number;
 }
 
 export interface Trouble {
@@ -168,9 +171,7 @@ export function apply(meeting: Meeting, event: AppEvent, now: number): void {
       meeting.suite = event.suite;
       break;
     case "chat_received":
-      meeting.chat.push(event.line);
-      if (!meeting.people.some((one) => one.is_self && one.member === event.line.member))
-        meeting.announcement = { kind: "chat", name: event.line.name, text: event.line.text };
+      receive(meeting, { ...event.line, text: legible(event.line.text) });
       break;
     case "key_missing":
       if (person) {
@@ -207,6 +208,7 @@ export function apply(meeting: Meeting, event: AppEvent, now: number): void {
       break;
     case "statistics":
       meeting.sentKbps = event.sent_kbps;
+      for (const figures of event.received) weigh(meeting, figures);
       meeting.figures = event.received;
       break;
     case "heard":
@@ -229,10 +231,53 @@ export function apply(meeting: Meeting, event: AppEvent, now: number): void {
 function join(meeting: Meeting, person: Person): void {
   const known = meeting.people.some((one) => one.member === person.member);
   if (known) return;
-  meeting.people.push({ ...person, keyMissingSince: null, lostSince: null, isHeld: false, spokeAt: -Infinity });
+  meeting.people.push({ ...person, keyMissingSince: null, lostSince: null, isHeld: false, spokeAt: -Infinity, loss: 0 });
   if (person.is_self) return;
   meeting.announcement = { kind: "joined", name: person.name };
   if (!meeting.met.includes(person.name)) meeting.met.push(person.name);
+}
+
+/** Sound alone is as many packets a second (RFC 7587, 20 ms each). */
+const SOUND_PACKETS = 50;
+/** Bytes in a packet of pictures. */
+const PACKET_BYTES = 1_100;
+/** How much the newest second counts: after five seconds, one has been forgotten. */
+const NEWEST = 0.35;
+
+function weigh(meeting: Meeting, { member, lost_packets, kbps }: Received): void {
+  const person = meeting.people.find((one) => one.member === member);
+  const before = meeting.figures.find((one) => one.member === member);
+  if (!person || !before) return;
+  const lost = Math.max(0, lost_packets - before.lost_packets);
+  const came = SOUND_PACKETS + (kbps * 125) / PACKET_BYTES;
+  person.loss += NEWEST * (lost / (lost + came) - person.loss);
+}
+
+/** More than concealment and repetition hide. */
+const WEAK_LOSS = 0.05;
+
+/** Whose link is weak: that of the members who are named, or our own when it is so with several, and with all. */
+export function weakLinks(meeting: Meeting): { isOwn: boolean; members: ReadonlySet<string> } {
+  const others = meeting.people.filter((one) => !one.is_self);
+  const weak = others.filter((one) => one.loss > WEAK_LOSS);
+  const isOwn = others.length > 1 && weak.length === others.length;
+  return { isOwn, members: new Set(isOwn ? [] : weak.map((one) => one.member)) };
+}
+
+/** As many messages as every client keeps. */
+const MOST_LINES = 500;
+/** As much of a message as is read out at once. */
+const ANNOUNCED_CHARS = 300;
+
+function receive(meeting: Meeting, line: ChatLine): void {
+  meeting.chat.push(line);
+  if (meeting.chat.length > MOST_LINES) {
+    meeting.chat.shift();
+    meeting.unreadFrom = Math.max(0, meeting.unreadFrom - 1);
+  }
+  if (meeting.people.some((one) => one.is_self && one.member === line.member)) return;
+  const text = line.text.length > ANNOUNCED_CHARS ? `${line.text.slice(0, ANNOUNCED_CHARS)}…` : line.text;
+  meeting.announcement = { kind: "chat", name: line.name, text };
 }
 
 function hear(meeting: Meeting, levels: readonly { member: string | null; dbov: number }[], now: number): void {

@@ -1,5 +1,6 @@
 import { de } from "../messages/de";
 import { en, type Message } from "../messages/en";
+import { failures } from "../messages/failures.de";
 
 export type Key = keyof typeof en;
 export type Values = Readonly<Record<string, string | number>>;
@@ -27,8 +28,16 @@ export function texts(language: Language): Text {
     const form =
       typeof message === "string" ? message : plural.select(Number(values.count)) === "one" ? message.one : message.other;
     // One pass: what is put in is never looked at again, whatever a name contains.
-    return form.replace(/\{(\w+)\}/g, (hole, name: string) => String(values[name] ?? hole));
+    return form.replace(/\{(\w+)\}/g, (hole, name: string) => isolated(String(values[name] ?? hole)));
   };
+}
+
+/** Letters that are read from right to left. */
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1eeff}]/u;
+
+/** A name in letters of the other direction keeps its order to itself (UAX 9, FSI and PDI). */
+function isolated(value: string): string {
+  return RIGHT_TO_LEFT.test(value) ? `\u2068${value}\u2069` : value;
 }
 
 const ofSystem = preferred(typeof navigator === "undefined" ? [] : navigator.languages);
@@ -45,6 +54,21 @@ export function speak(wanted: Language | "system"): Language {
 
 export const t: Text = (key, values) => current(key, values);
 
+interface Told {
+  code: string;
+  /** What happened. */
+  what: string;
+  /** What to do. */
+  advice: string;
+}
+
+/** What the app tells in English, in the language that is spoken; what a language has no words for stays as it is. */
+export function inWords({ code, what, advice }: Told): Pick<Told, "what" | "advice"> {
+  const [happened, next] = (language === "de" ? failures[code] : undefined) ?? [what, advice];
+  const begun = happened.charAt(0).toLocaleUpperCase(language) + happened.slice(1);
+  return { what: /[.!?…]$/.test(begun) ? begun : `${begun}.`, advice: next };
+}
+
 /** `4:07`, or `1:02:33`. */
 export function duration(milliseconds: number): string {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));
@@ -53,8 +77,19 @@ export function duration(milliseconds: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
 }
 
+/** `42 min`, `1 hr 10 min`, or `34 sec`: how long something took that is over. */
+export function lasting(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const units = { hour: hours, minute: minutes, second: hours + minutes === 0 ? seconds : 0 };
+  const parts = Object.entries(units).filter(([unit, count]) => count > 0 || (unit === "second" && seconds === 0));
+  return parts
+    .map(([unit, count]) => new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "short" }).format(count))
+    .join(" ");
+}
+
 export function clockTime(milliseconds: number): string {
-  return new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" }).format(milliseconds);
+  return new Intl.DateTimeFormat(language, { timeStyle: "short" }).format(milliseconds);
 }
 
 /** Up to two letters that stand for a person without a picture. */
