@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs";
+
 import { expect, test } from "vitest";
 
 import { duration, initials, lasting, preferred, texts } from "../src/lib/text";
@@ -23,6 +25,17 @@ test("no message was left in English", () => {
 
 test("every language puts in the same values", () => {
   for (const [key, message] of Object.entries(en)) expect(holes(de[key as keyof typeof en]), key).toEqual(holes(message));
+});
+
+test("every message is said somewhere", () => {
+  const folder = new URL("../src/", import.meta.url);
+  const source = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((path) => /\.(svelte|ts)$/.test(path) && !path.startsWith("messages"))
+    .map((path) => readFileSync(new URL(path, folder), "utf8"))
+    .join("\n");
+  const families = [...source.matchAll(/`([\w.]+\.)\$\{/g)].map(([, family]) => family ?? "");
+  const isSaid = (key: string) => source.includes(`"${key}"`) || families.some((family) => key.startsWith(family));
+  expect(Object.keys(en).filter((key) => !isSaid(key))).toEqual([]);
 });
 
 test("what is put in is never read as a template", () => {

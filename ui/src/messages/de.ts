@@ -59,7 +59,6 @@ export const de: Record<keyof typeof en, Message> = {
 
   "meeting.title": "Besprechung",
   "meeting.timer": "Zeit in der Besprechung",
-  "meeting.code": "Raumcode {code}",
   "meeting.code.compared": "verglichen",
   "meeting.code.not": "nicht verglichen",
   "meeting.link.lost": "Verbindung zum Besprechungsserver verloren. Sie können noch {seconds} s sprechen.",

@@ -57,7 +57,6 @@ export const en = {
 
   "meeting.title": "Meeting",
   "meeting.timer": "Time in the meeting",
-  "meeting.code": "Room code {code}",
   "meeting.code.compared": "compared",
   "meeting.code.not": "not compared",
   "meeting.link.lost": "Connection to the meeting server lost. You can talk for {seconds} s more.",
@@ -99,7 +98,7 @@ export const en = {
   "tile.muted": "You are muted",
   "verification.not_verified": "not verified",
   "verification.claimed": "holds the same key as before",
-  "verification.failed": "identity does not verify",
+  "verification.failed": "identity check failed",
 
   "knock.asks": "{name} asks to join",
   "knock.admit": "Let in",

@@ -217,7 +217,7 @@ export const failures: Readonly<Record<string, readonly [what: string, advice: s
   "invite.encoding": ["Dieser Link ist beschädigt: Der Teil nach # hat Zeichen, die nicht dorthin gehören", LINK_AGAIN],
   "invite.length": ["Dieser Link ist beschädigt: Ein Teil fehlt oder ist zu viel", LINK_AGAIN],
   "invite.no_payload": ["Dieser Link ist unvollständig: Der Teil nach # fehlt", LINK_AGAIN],
-  "invite.relay": ["Der Besprechungsserver in diesem Link ist nicht lesbar", LINK_AGAIN],
+  "invite.relay": ["Die Adresse des Besprechungsservers ist nicht lesbar", "Prüfen Sie die Adresse oder den ganzen Link."],
   "invite.scheme": ["Das ist kein Link von Incamera: Er beginnt nicht mit incamera:// oder https://", LINK_AGAIN],
   "invite.too_long": ["Dieser Link ist zu lang für einen Link von Incamera", LINK_AGAIN],
   "invite.version": [
