@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use incamera_client::devices::DeviceError;
-use incamera_client::{DecodedPicture, DecodedSound, MemberId, Reception, Remote, SentFrame};
+use incamera_client::{Context, DecodedPicture, DecodedSound, MemberId, Reception, Remote, SentFrame};
 use incamera_screen::{Tile, VideoSink};
 
 use crate::view::{Level, hex};
@@ -50,7 +50,9 @@ impl Reception for Shown {
     }
 
     fn picture(&mut self, from: &Remote, decoded: &DecodedPicture<'_>) -> Result<(), DeviceError> {
-        self.sink.show(Tile(from.member.0), &decoded.picture);
+        if !Context::SCREEN.contains(&decoded.facts.context) {
+            self.sink.show(Tile(from.member.0), &decoded.picture);
+        }
         Ok(())
     }
 

@@ -123,7 +123,10 @@ pub(crate) struct TakePart {
     /// them), pattern, none, a Y4M file, or - for Y4M from standard input
     #[arg(long, default_value = "none", value_name = "camera[:NAME]|pattern|none|FILE.y4m|-")]
     pub(crate) video: String,
-    /// Size of the pattern, and the one that a camera is asked for
+    /// Screen to share beside it: pattern, none, or a Y4M file
+    #[arg(long, default_value = "none", value_name = "pattern|none|FILE.y4m")]
+    pub(crate) screen: String,
+    /// Size of the patterns, and the one that a camera is asked for
     #[arg(long, default_value = "640x360", value_name = "WxH", value_parser = video_size)]
     pub(crate) pattern_size: VideoSize,
     /// Bit rate of the largest picture

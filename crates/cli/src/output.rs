@@ -187,7 +187,10 @@ fn local_sentence(event: &LocalEvent) -> Option<String> {
         LocalEvent::SourceEnded { source } => match source {
             Source::Audio => "The sound file is over; silence follows.".to_owned(),
             Source::Video => "The video file is over; its last picture stays.".to_owned(),
+            Source::Screen => "There is no more of the screen to share.".to_owned(),
         },
+        LocalEvent::SharingStarted => "You are sharing a screen.".to_owned(),
+        LocalEvent::SharingStopped => "You are no longer sharing a screen.".to_owned(),
         LocalEvent::Statistics(statistics) => return statistics_sentence(statistics),
         LocalEvent::SfuConnected { .. } | LocalEvent::Problem(_) => return None,
     })

@@ -8,7 +8,7 @@ use std::time::Duration;
 use incamera_client::devices::{AudioSink, AudioSource, DeviceError, VideoSource};
 use incamera_client::meeting::{LobbyMode, MeetingError};
 use incamera_client::{
-    Begin, Blame, ClientError, DisplayName, EventStream, Fault as _, HostOptions, IcePolicy, Invite,
+    Begin, Blame, ClientError, Command, DisplayName, EventStream, Fault as _, HostOptions, IcePolicy, Invite,
     JoinOptions, MediaOptions, Meeting, Problem, RelayPlace,
 };
 use tokio::sync::mpsc;
@@ -64,12 +64,15 @@ async fn begin_hosting(arguments: Host, style: Style) -> Result<Exit, Refusal> {
         media_stops_after: Duration::from_secs(arguments.media_deadline.into()),
         removed_after: Duration::from_secs(arguments.removal_deadline.into()),
     };
-    let sources = Sources::open(&arguments.take_part)?;
+    let mut sources = Sources::open(&arguments.take_part)?;
+    let screen = sources.screen.take();
     let interrupts = Interrupts::listen().map_err(|why| runtime_refused(&why))?;
     let media = media(&arguments.take_part, sources)?;
     let (asked, requests) = mpsc::channel(CONTROL_QUEUE);
     let beginning = Meeting::host(options, media);
-    let Some((part, events)) = begun(beginning, &arguments.take_part, Leaving::End, interrupts).await? else {
+    let Some((part, events)) =
+        begun(beginning, screen, &arguments.take_part, Leaving::End, interrupts).await?
+    else {
         return Ok(end_of(style, Exit::Done));
     };
     let socket = ControlSocket::open(asked);
@@ -83,19 +86,21 @@ async fn begin_joining(arguments: Join, style: Style) -> Result<Exit, Refusal> {
     let link = if arguments.link == "-" { input_line()? } else { arguments.link };
     let invite = Invite::parse(&link).map_err(ClientError::from)?;
     let options = JoinOptions { invite, name: name(&arguments.take_part)? };
-    let sources = Sources::open(&arguments.take_part)?;
+    let mut sources = Sources::open(&arguments.take_part)?;
+    let screen = sources.screen.take();
     let interrupts = Interrupts::listen().map_err(|why| runtime_refused(&why))?;
     let media = media(&arguments.take_part, sources)?;
     let (_asked, requests) = mpsc::channel(1);
     let beginning = Meeting::join(options, media);
-    let begun = begun(beginning, &arguments.take_part, Leaving::Leave, interrupts).await?;
+    let begun = begun(beginning, screen, &arguments.take_part, Leaving::Leave, interrupts).await?;
     let Some((part, events)) = begun else { return Ok(end_of(style, Exit::Done)) };
     Ok(part.run(events, requests).await)
 }
 
-/// Waits until the meeting has begun; `None` when it was interrupted before.
+/// Waits until the meeting has begun, and shares the screen in it; `None` when it was interrupted before.
 async fn begun(
     beginning: impl Future<Output = Result<(Meeting, EventStream), ClientError>>,
+    screen: Option<Box<dyn VideoSource>>,
     take_part: &TakePart,
     leaving: Leaving,
     mut interrupts: Interrupts,
@@ -104,6 +109,9 @@ async fn begun(
         begun = beginning => begun?,
         () = interrupts.next() => return Ok(None),
     };
+    if let Some(screen) = screen {
+        meeting.command(Command::ShareScreen(screen));
+    }
     let part = TakingPart::new(meeting, Style::of(take_part), take_part.seconds, leaving, interrupts);
     Ok(Some((part, events)))
 }
@@ -156,16 +164,18 @@ fn place(arguments: &Host) -> Result<RelayPlace, Refusal> {
 struct Sources {
     audio: Box<dyn AudioSource>,
     video: Option<Box<dyn VideoSource>>,
+    screen: Option<Box<dyn VideoSource>>,
     speaker: Option<Box<dyn AudioSink>>,
 }
 
 impl Sources {
     fn open(take_part: &TakePart) -> Result<Self, Refusal> {
-        let TakePart { audio, video, pattern_size, name, .. } = take_part;
+        let TakePart { audio, video, screen, pattern_size, name, .. } = take_part;
         let device = |flag| move |error| file_refused(error, flag, Exit::DeviceFailed);
         Ok(Self {
             audio: sources::audio(audio, name).map_err(device("--audio"))?,
             video: sources::video(video, *pattern_size, name).map_err(device("--video"))?,
+            screen: sources::screen(screen, *pattern_size, name).map_err(device("--screen"))?,
             speaker: take_part.play.then(sources::speaker).transpose().map_err(device("--play"))?,
         })
     }
@@ -197,7 +207,9 @@ fn media(take_part: &TakePart, sources: Sources) -> Result<MediaOptions, Refusal
 /// Nobody should miss the beginning of a file.
 fn begin(take_part: &TakePart) -> Begin {
     let live = ["mic", "tone", "silence"].contains(&take_part.audio.as_str())
-        && ["pattern", "none"].contains(&take_part.video.as_str());
+        && [&take_part.video, &take_part.screen]
+            .iter()
+            .all(|choice| ["pattern", "none"].contains(&choice.as_str()));
     if live { Begin::AtOnce } else { Begin::InCompany }
 }
 

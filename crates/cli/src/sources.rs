@@ -1,4 +1,4 @@
-//! Turns `--audio` and `--video` into sources.
+//! Turns `--audio`, `--video` and `--screen` into sources.
 
 use std::path::Path;
 
@@ -39,6 +39,22 @@ pub(crate) fn video(
             }
             None => Box::new(Y4mSource::open(Path::new(other))?),
         }),
+    })
+}
+
+/// The screen that this participant shares; `None` for nothing.
+pub(crate) fn screen(
+    choice: &str,
+    pattern_size: VideoSize,
+    name: &str,
+) -> Result<Option<Box<dyn VideoSource>>, DeviceError> {
+    Ok(match choice {
+        "none" => None,
+        "pattern" => {
+            let format = VideoFormat { size: pattern_size, rate: FrameRate::SCREEN_10 };
+            Some(Box::new(PatternSource::new(format, SenderMark::from_name(name))))
+        }
+        file => Some(Box::new(Y4mSource::open(Path::new(file))?)),
     })
 }
 

@@ -6,6 +6,7 @@
 //! DIR/<name>-<member>/frames.jsonl   every frame that was opened and decoded
 //! DIR/<name>-<member>/audio.wav      its own sound, before the mix; silence where nothing came
 //! DIR/<name>-<member>/video.y4m      its picture at its top size; smaller layers scaled up
+//! DIR/<name>-<member>/screen.y4m     the screen that it shares, likewise
 //! ```
 
 mod rate;
@@ -21,7 +22,7 @@ use incamera_client::devices::y4m::Y4mWriter;
 use incamera_client::devices::{DeviceError, FrameRate, PartFile, VideoFormat, VideoSize, read_frame_number};
 use incamera_client::media::picture::{Picture, Scaler};
 use incamera_client::{
-    DecodedPicture, DecodedSound, FrameFacts, MemberId, Mono, Reception, Remote, SentFrame,
+    Context, DecodedPicture, DecodedSound, FrameFacts, MemberId, Mono, Reception, Remote, SentFrame,
 };
 use serde_json::{Value, json};
 
@@ -99,6 +100,7 @@ struct Take {
     frames: JsonLines,
     sound: Option<WavWriter>,
     picture: Option<PictureFile>,
+    screen: Option<PictureFile>,
 }
 
 impl Take {
@@ -108,7 +110,7 @@ impl Take {
         name_file.append(name.as_bytes())?;
         name_file.finish()?;
         let frames = JsonLines::create(&folder.join("frames.jsonl"))?;
-        Ok(Self { folder: folder.to_owned(), keep, frames, sound: None, picture: None })
+        Ok(Self { folder: folder.to_owned(), keep, frames, sound: None, picture: None, screen: None })
     }
 
     fn picture(&mut self, decoded: &DecodedPicture<'_>) -> Result<(), DeviceError> {
@@ -127,10 +129,16 @@ impl Take {
 
     /// The position of the picture in the file.
     fn write_picture(&mut self, decoded: &DecodedPicture<'_>) -> Result<u64, DeviceError> {
-        if self.picture.is_none() {
-            self.picture = Some(PictureFile::create(&self.folder.join("video.y4m"), decoded.top_size)?);
-        }
-        self.picture.as_mut().map_or(Ok(0), |file| file.write(decoded))
+        let (file, name) = if Context::SCREEN.contains(&decoded.facts.context) {
+            (&mut self.screen, "screen.y4m")
+        } else {
+            (&mut self.picture, "video.y4m")
+        };
+        let file = match file {
+            Some(file) => file,
+            none => none.insert(PictureFile::create(&self.folder.join(name), decoded.top_size)?),
+        };
+        file.write(decoded)
     }
 
     fn sound(&mut self, decoded: &DecodedSound<'_>) -> Result<(), DeviceError> {
@@ -151,7 +159,8 @@ impl Take {
         let frames = self.frames.finish();
         let sound = self.sound.map_or(Ok(()), WavWriter::finish);
         let picture = self.picture.map_or(Ok(()), PictureFile::finish);
-        frames.and(sound).and(picture)
+        let screen = self.screen.map_or(Ok(()), PictureFile::finish);
+        frames.and(sound).and(picture).and(screen)
     }
 }
 

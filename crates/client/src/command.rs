@@ -1,11 +1,11 @@
 //! What an edge can ask of a running meeting.
 
+use incamera_devices::VideoSource;
 use incamera_types::MemberId;
 
 use crate::outgoing::Switch;
 
 /// Something that the user wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// A rule of the meeting: admit, deny, remove, lock, chat, leave, end.
     Meeting(incamera_meeting::Command),
@@ -13,7 +13,12 @@ pub enum Command {
     Microphone(Switch),
     /// Show a picture or not.
     Camera(Switch),
-    /// How large a participant's picture is wanted.
+    /// Share a screen, in the place of what is shared so far; refused while somebody else shares. Ends by itself when
+    /// the source does.
+    ShareScreen(Box<dyn VideoSource>),
+    /// Share no more.
+    StopSharing,
+    /// How large a participant's picture is wanted; a shared screen always comes in its full size.
     Picture {
         /// Whose.
         member: MemberId,

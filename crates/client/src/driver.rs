@@ -5,9 +5,11 @@ mod link;
 mod people;
 mod publishing;
 mod reports;
+mod sharing;
 #[cfg(feature = "danger-sabotage")]
 pub(crate) mod spoiling;
 mod subscribing;
+mod video_stream;
 
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -22,7 +24,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use crate::clock;
 use crate::command::Command;
 use crate::event::{Event, LocalEvent, Problem};
-use crate::incoming::{Inbound, IncomingHandle, IncomingReport, SoundStage};
+use crate::incoming::{Inbound, IncomingHandle, IncomingReport, SoundStage, TopSizes};
 use crate::outgoing::{Flow, Outbound, SealingHandle};
 pub(crate) use link::RelayWatch;
 pub(crate) use people::People;
@@ -99,6 +101,7 @@ impl MeetingDriver {
                     None => self.relay_gone(),
                 },
                 Some(event) = self.link.next_event() => self.sfu_event(event),
+                () = self.publishing.screen_ended() => self.stop_sharing(),
                 command = self.commands.recv() => match command {
                     Some(command) => self.command(command),
                     // Every handle was dropped: nobody is interested any more.
@@ -190,16 +193,15 @@ impl MeetingDriver {
                 let remote = self.people.joined(member, now);
                 #[cfg(feature = "danger-sabotage")]
                 self.spoil_joining_of(&remote);
-                self.opening(Inbound::Known(remote, None));
+                self.opening(Inbound::Known(remote, TopSizes::default()));
             }
             MeetingEvent::Left { member, .. } | MeetingEvent::Removed { member, .. } => {
                 self.people.left(*member);
                 self.update_subscriptions();
             }
             MeetingEvent::StreamsChanged { member, streams } => {
-                let top_size = people::top_size(streams);
                 if let Some(remote) = self.people.remote(*member) {
-                    self.opening(Inbound::Known(remote, top_size));
+                    self.opening(Inbound::Known(remote, people::top_sizes(streams)));
                 }
                 let sfu_id = self
                     .machine
@@ -208,6 +210,9 @@ impl MeetingDriver {
                 #[cfg(feature = "danger-sabotage")]
                 self.opening(Inbound::Announced(*member, sfu_id.clone()));
                 self.people.announced(*member, sfu_id, streams);
+                if self.people.is_sharing(*member) {
+                    self.yield_screen_to(*member);
+                }
                 self.update_subscriptions();
                 if self.people.remote(*member).is_some() {
                     self.publishing.set_in_company();
@@ -257,8 +262,10 @@ impl MeetingDriver {
         match command {
             Command::Close => self.close(),
             Command::Meeting(command) => self.input(Input::Command(command)),
-            Command::Microphone(switch) => self.publishing.controls().set_microphone(switch),
-            Command::Camera(switch) => self.publishing.controls().set_camera(switch),
+            Command::Microphone(switch) => self.publishing.set_microphone(switch),
+            Command::Camera(switch) => self.publishing.set_camera(switch),
+            Command::ShareScreen(source) => self.share_screen(source),
+            Command::StopSharing => self.stop_sharing(),
             Command::Picture { member, want } => {
                 self.people.wants(member, want);
                 self.update_subscriptions();
@@ -293,7 +300,9 @@ impl MeetingDriver {
             SfuEvent::KeyFrameWanted { context } => {
                 self.publishing.key_frame_wanted(clock::now().mono, context);
             }
-            SfuEvent::Bandwidth { target_bps } => self.publishing.bandwidth(clock::now().mono, target_bps),
+            SfuEvent::Bandwidth { stream, target_bps } => {
+                self.publishing.bandwidth(clock::now().mono, stream, target_bps);
+            }
             SfuEvent::StreamsChanged { available } => {
                 self.people.available(available);
                 self.update_subscriptions();

@@ -62,6 +62,10 @@ pub enum LocalEvent {
         /// Which.
         source: Source,
     },
+    /// Our screen is shared from now on.
+    SharingStarted,
+    /// Nothing of our screen is shared any more.
+    SharingStopped,
     /// Figures, once a second.
     Statistics(Statistics),
     /// Something went wrong.
@@ -86,6 +90,8 @@ pub enum Source {
     Audio,
     /// Camera or what stands for it.
     Video,
+    /// A shared screen or window.
+    Screen,
 }
 
 /// An error as people and programs are told of it.

@@ -8,6 +8,6 @@ mod spoiling;
 mod tally;
 mod timeline;
 
-pub(crate) use opening::{Inbound, IncomingHandle, IncomingReport};
+pub(crate) use opening::{Inbound, IncomingHandle, IncomingReport, TopSizes};
 pub(crate) use sound::{SoundStage, Unheard};
-pub(crate) use tally::RemoteTally;
+pub(crate) use tally::{PictureTally, RemoteTally};

@@ -57,4 +57,4 @@ pub use outgoing::Switch;
 pub use reach::{Reach, Scope};
 pub use reception::{DecodedPicture, DecodedSound, FrameFacts, Reception, Remote, SentFrame};
 pub use running::{EventStream, Meeting};
-pub use statistics::{ReceivedStatistics, SentStatistics, Statistics};
+pub use statistics::{ReceivedStatistics, ScreenStatistics, SentStatistics, Statistics};

@@ -5,8 +5,8 @@ mod sealing;
 mod sound;
 mod video;
 
-pub(crate) use controls::SendControls;
 pub use controls::Switch;
+pub(crate) use controls::{PictureControls, SoundControls};
 pub(crate) use sealing::{Flow, Outbound, SealingHandle};
 pub(crate) use sound::SoundEncoder;
-pub(crate) use video::{CameraPlan, VideoEncoder, camera_context};
+pub(crate) use video::{PicturePlan, VideoEncoder};

@@ -23,7 +23,7 @@ use crate::event::{Event, LocalEvent};
 use crate::host::HostedRelay;
 use crate::incoming::{Inbound, IncomingHandle, SoundStage, Unheard};
 use crate::options::{HostOptions, JoinOptions, MediaOptions};
-use crate::outgoing::{CameraPlan, SealingHandle};
+use crate::outgoing::{PicturePlan, SealingHandle};
 use crate::reception::SharedReception;
 
 /// Bit rate of sound in kbit/s: full-band speech and good music.
@@ -129,7 +129,7 @@ fn start(
     let camera = media
         .video
         .as_ref()
-        .map(|source| CameraPlan::new(source.format(), Quality::File, media.layers, media.video_kbps));
+        .map(|source| PicturePlan::camera(source.format(), Quality::File, media.layers, media.video_kbps));
     let publishing = Publishing::new(
         media.audio,
         media.video,

@@ -40,7 +40,7 @@ pub struct ReceivedStatistics {
     pub member: MemberId,
     /// Their name.
     pub from: String,
-    /// Pictures that were opened and decoded.
+    /// Pictures of the camera that were opened and decoded.
     pub video_frames_opened: u64,
     /// Pictures per second over the last second.
     pub video_fps: f64,
@@ -50,6 +50,8 @@ pub struct ReceivedStatistics {
     pub width: u16,
     /// Height of the last picture in pixels.
     pub height: u16,
+    /// The screen that the participant shares; `null` while none is shared.
+    pub screen: Option<ScreenStatistics>,
     /// Sealed bytes received, in kbit/s, over the last second.
     pub kbps: f64,
     /// Sound that was opened and decoded, in milliseconds.
@@ -70,5 +72,20 @@ pub struct ReceivedStatistics {
     pub refused: u64,
     /// Capture to decoded, median of the pictures of the last second, in milliseconds. Only where both clocks
     /// are those of one machine; otherwise `null`.
+    pub latency_ms_p50: Option<f64>,
+}
+
+/// What came of a shared screen.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScreenStatistics {
+    /// Pictures that were opened and decoded, of everything that this participant shared.
+    pub frames_opened: u64,
+    /// Pictures per second over the last second.
+    pub fps: f64,
+    /// Width of the last picture in pixels.
+    pub width: u16,
+    /// Height of the last picture in pixels.
+    pub height: u16,
+    /// As [`ReceivedStatistics::latency_ms_p50`].
     pub latency_ms_p50: Option<f64>,
 }

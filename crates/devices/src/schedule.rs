@@ -66,6 +66,9 @@ impl FrameRate {
     /// 30 pictures per second.
     pub const VIDEO_30: Self = Self::whole(NonZeroU32::new(30).unwrap());
 
+    /// 10 pictures per second: enough to follow a screen.
+    pub const SCREEN_10: Self = Self::whole(NonZeroU32::new(10).unwrap());
+
     /// `numerator / denominator` per second; `None` outside of 1 to 240 per second.
     #[must_use]
     pub fn new(numerator: u32, denominator: u32) -> Option<Self> {

@@ -86,9 +86,9 @@ pub struct Ticket {
     pub identity: TicketIdentity,
     /// Which adapter to use.
     pub sfu: SfuKind,
-    /// WHIP endpoint, or the WebSocket address of Janus.
+    /// WHIP endpoint, `{stream}` standing for the stream to publish; or the WebSocket address of Janus.
     pub publish_url: String,
-    /// WHEP endpoint; empty for Janus.
+    /// WHEP endpoint, `{stream}` standing for the stream to watch; empty for Janus.
     pub subscribe_url: String,
     /// Sent as `Authorization: Bearer …`, or as the token of Janus; empty when the SFU wants none.
     pub bearer: TextSecret,

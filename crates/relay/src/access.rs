@@ -50,7 +50,7 @@ impl SfuGate {
             SfuChoice::Embedded => self.grant_embedded(grant, ice_servers),
             SfuChoice::Whip { publish_url, subscribe_url, bearer } => Some(SfuAccess {
                 sfu: SfuKind::Whip,
-                publish_url: publish_url.replace("{stream}", &grant.identity.to_string()),
+                publish_url: publish_url.clone(),
                 subscribe_url: subscribe_url.clone(),
                 bearer: bearer.clone(),
                 janus: None,
@@ -83,7 +83,7 @@ impl SfuGate {
         };
         Some(SfuAccess {
             sfu: SfuKind::Embedded,
-            publish_url: format!("{SFU_PATH}/whip"),
+            publish_url: format!("{SFU_PATH}/whip/{{stream}}"),
             subscribe_url: format!("{SFU_PATH}/whep"),
             bearer,
             janus: None,

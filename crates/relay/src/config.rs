@@ -96,9 +96,9 @@ pub enum SfuChoice {
     Embedded,
     /// A third party's server with WHIP and WHEP.
     Whip {
-        /// WHIP endpoint; `{stream}` stands for the publisher's identity.
+        /// WHIP endpoint; `{stream}` stands for the name of the stream to publish.
         publish_url: String,
-        /// WHEP endpoint; `{stream}` stands for the identity of the publisher to watch. A server with one endpoint for
+        /// WHEP endpoint; `{stream}` stands for the name of the stream to watch. A server with one endpoint for
         /// all tells streams apart by the bearer, which then contains it.
         subscribe_url: String,
         /// Sent as `Authorization: Bearer`; empty for none.

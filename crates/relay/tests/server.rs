@@ -165,7 +165,8 @@ async fn a_ticket_opens_the_embedded_sfu_at_the_same_origin_until_the_room_ends(
     let ServerMessage::Ticket { ticket, .. } = host.ask(Request::RequestTicket { renew: None }).await else {
         panic!()
     };
-    assert_eq!((ticket.publish_url.as_str(), ticket.subscribe_url.as_str()), ("/sfu/whip", "/sfu/whep"));
+    let urls = (ticket.publish_url.as_str(), ticket.subscribe_url.as_str());
+    assert_eq!(urls, ("/sfu/whip/{stream}", "/sfu/whep"));
     let streams = |bearer: String| {
         let (address, pin) = (relay.local_addr(), relay.tls_pin().unwrap());
         async move {

@@ -37,8 +37,8 @@ pub(crate) struct Caller {
 /// What an offer is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// WHIP: send one stream, named like its sender.
-    Publish,
+    /// WHIP: send this stream.
+    Publish(Pseudonym),
     /// WHEP: receive this stream.
     WatchStream(Pseudonym),
     /// WHEP with slots: receive whatever is bound later.

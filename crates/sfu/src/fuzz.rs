@@ -3,6 +3,7 @@
 use crate::command::{LayerSelection, Purpose, SlotBindings};
 use crate::config::Limits;
 use crate::offer::PreparedOffer;
+use crate::pseudonym::Pseudonym;
 use crate::trickle::IceFragment;
 
 /// An offer for each purpose, and the ICE restart of what was accepted.
@@ -11,7 +12,8 @@ use crate::trickle::IceFragment;
 /// When a restart is no offer.
 pub fn offer(text: &str) {
     let limits = Limits::default();
-    for purpose in [Purpose::Publish, Purpose::WatchSlots] {
+    let publish = Pseudonym::parse("ada").ok().map(Purpose::Publish);
+    for purpose in publish.into_iter().chain([Purpose::WatchSlots]) {
         if let Ok(offer) = PreparedOffer::check(text, &purpose, &limits) {
             let restarted = PreparedOffer::restarted(&offer.text, "ufrag", "passwordpasswordpassword");
             let media = PreparedOffer::check(&restarted, &purpose, &limits).map(|again| again.media);

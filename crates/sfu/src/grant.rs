@@ -19,7 +19,8 @@ use crate::random;
 pub struct GrantRequest {
     /// The room; watching and publishing never cross it.
     pub room: RoomId,
-    /// Random identity; also the id of the stream that its holder publishes.
+    /// Random identity; also the id of the stream that its holder publishes, and with `-screen` behind it that of the
+    /// holder's screen.
     pub identity: Pseudonym,
     /// What the holder may do.
     pub rights: Rights,
@@ -33,7 +34,7 @@ pub struct GrantRequest {
 pub enum Rights {
     /// Receive the room's streams.
     Watch,
-    /// Receive, and publish one stream of audio and video.
+    /// Receive, and publish a stream of audio and video and one of a screen.
     WatchAndPublish,
 }
 
@@ -129,7 +130,7 @@ impl GrantStore {
         self.grants.values().any(|g| {
             g.expires > now
                 && g.holder.room == *room
-                && g.holder.identity == *id
+                && g.holder.identity.owns(id)
                 && g.holder.rights == Rights::WatchAndPublish
         })
     }

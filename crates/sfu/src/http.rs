@@ -30,6 +30,7 @@ const MAX_BODY: usize = 64 << 10;
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let offers = Router::new()
         .route("/whip", post(open::publish).options(response::preflight_sdp))
+        .route("/whip/{stream}", post(open::publish_stream).options(response::preflight_sdp))
         .route("/whep", post(open::watch_slots).options(response::preflight_sdp))
         .route("/whep/{stream}", post(open::watch_stream).options(response::preflight_sdp))
         .layer(DefaultBodyLimit::max(MAX_OFFER));

@@ -113,7 +113,7 @@ impl PreparedOffer {
     }
 
     fn add(&mut self, section: Section<'_>, purpose: &Purpose) -> Result<(), Refusal> {
-        let publishes = *purpose == Purpose::Publish;
+        let publishes = matches!(purpose, Purpose::Publish(_));
         let wrong = if publishes { "a=recvonly" } else { "a=sendonly" };
         if [wrong, "a=inactive"].contains(&section.direction) {
             return Err(Refusal::UnsupportedSdp);
@@ -222,7 +222,7 @@ impl<'a> Section<'a> {
 
 fn check_count(sections: &[Section<'_>], purpose: &Purpose, limits: &Limits) -> Result<(), Refusal> {
     let (audio, video) = match purpose {
-        Purpose::Publish | Purpose::WatchStream(_) => (1, 1),
+        Purpose::Publish(_) | Purpose::WatchStream(_) => (1, 1),
         Purpose::WatchSlots => (limits.audio_slots, limits.video_slots),
     };
     let count = |kind| sections.iter().filter(|s| s.media.kind == kind).count();
@@ -253,10 +253,14 @@ mod tests {
         PreparedOffer::check(text, purpose, &Limits::default())
     }
 
+    fn publish() -> Purpose {
+        Purpose::Publish(crate::Pseudonym::parse("ada").unwrap())
+    }
+
     #[test]
     fn a_publisher_is_made_sendonly_and_keeps_its_rids() {
         let text = format!("{HEAD}{AUDIO}{VIDEO}a=sendrecv\r\na=rid:h send\r\na=rid:l send pt=96\r\n");
-        let offer = check(&text, &Purpose::Publish).unwrap();
+        let offer = check(&text, &publish()).unwrap();
         assert_eq!(offer.media[1].rids, ["h", "l"]);
         assert_eq!(offer.text.matches("a=sendonly").count(), 2);
         assert!(!offer.text.contains("sendrecv"));
@@ -275,7 +279,7 @@ mod tests {
     fn what_cannot_be_served_is_refused_by_kind() {
         let refused = |text: String, purpose: &Purpose| check(&text, purpose).unwrap_err();
         let slots = &Purpose::WatchSlots;
-        let publish = &Purpose::Publish;
+        let publish = &publish();
         let no_codec = AUDIO.replace("opus", "PCMA");
         let app = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:2\r\n";
         for (text, purpose) in [

@@ -10,7 +10,8 @@ use crate::error::SfuError;
 const MAX_CHARS: usize = 64;
 
 /// A random, per-room identity that the relay hands out with a ticket. It is also the id of the stream
-/// that its holder publishes. It says nothing about the person (SEC-12).
+/// that its holder publishes, and with `-screen` behind it that of the holder's screen. It says nothing about the
+/// person (SEC-12).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Pseudonym(String);
@@ -26,6 +27,16 @@ impl Pseudonym {
             return Err(SfuError::BadPseudonym);
         }
         Ok(Self(text.to_owned()))
+    }
+
+    /// The stream of the screen that its holder may share; `None` for an identity too long to have one.
+    pub(crate) fn screen(&self) -> Option<Self> {
+        Self::parse(&format!("{}-screen", self.0)).ok()
+    }
+
+    /// Whether its holder may publish `stream`.
+    pub(crate) fn owns(&self, stream: &Self) -> bool {
+        self == stream || self.screen().as_ref() == Some(stream)
     }
 
     /// The characters.
@@ -59,6 +70,14 @@ impl fmt::Debug for Pseudonym {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn holder_owns_its_stream_and_its_screen_and_no_other() {
+        let [ada, screen, other] = ["ada", "ada-screen", "adam"].map(|text| Pseudonym::parse(text).unwrap());
+        assert!(ada.owns(&ada) && ada.owns(&screen));
+        assert!(!ada.owns(&other) && !screen.owns(&ada) && !other.owns(&screen));
+        assert_eq!(Pseudonym::parse(&"x".repeat(60)).unwrap().screen(), None);
+    }
 
     #[test]
     fn only_short_url_safe_words_are_identities() {

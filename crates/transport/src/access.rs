@@ -145,8 +145,6 @@ pub struct SfuSettings {
     pub candidates: Candidates,
     /// What can be received at once on an SFU with slots.
     pub slots: Slots,
-    /// Where the bandwidth estimate begins, in bit/s.
-    pub start_bandwidth_bps: u32,
     /// How long without any packet until a connection counts as lost.
     pub silence_limit: Duration,
 }
@@ -161,7 +159,6 @@ impl Default for SfuSettings {
             bind: None,
             candidates: Candidates::Offered,
             slots: Slots::default(),
-            start_bandwidth_bps: 1_000_000,
             // Noticed within 2 s, the granularity of the check (ICE_KEEPALIVE) and a busy machine included.
             silence_limit: Duration::from_millis(1_250),
         }

@@ -16,13 +16,13 @@ use incamera_sframe::SealedFrame;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::outbox::{Outbox, outbox};
+use crate::outbox::{Outbox, PerOwnStream, outbox};
 use crate::shared::Shared;
 use crate::sink::Sink;
 use crate::supervise::FirstResult;
 use crate::{
-    Capabilities, Clock, Discovery, PublishPlan, SendOutcome, Sfu, SfuError, SfuSettings, SfuStatistics,
-    StreamId, Subscription, Want, ticket,
+    Capabilities, Clock, Discovery, OwnStream, PublishPlan, SendOutcome, Sfu, SfuError, SfuSettings,
+    SfuStatistics, StreamId, Subscription, Want, ticket,
 };
 use driver::JanusDriver;
 
@@ -34,7 +34,8 @@ const COMMAND_QUEUE: usize = 16;
 
 /// What the driver is told.
 enum Command {
-    Publish { plan: PublishPlan, first: FirstResult },
+    Publish { stream: OwnStream, plan: PublishPlan, first: FirstResult },
+    Unpublish { stream: OwnStream, done: oneshot::Sender<()> },
     Subscribe { wants: Vec<Want>, done: oneshot::Sender<Result<(), SfuError>> },
     AskKeyFrame(StreamId),
     Restart,
@@ -44,7 +45,7 @@ enum Command {
 /// The adapter.
 pub(crate) struct JanusSfu {
     shared: Arc<Shared>,
-    outbox: Outbox,
+    outboxes: PerOwnStream<Outbox>,
     commands: mpsc::Sender<Command>,
     /// Answers of [`Sfu::subscribe`] come in order.
     subscribing: tokio::sync::Mutex<()>,
@@ -62,11 +63,12 @@ impl JanusSfu {
         if ticket.janus.is_none() {
             return Err(SfuError::Address("no room in the ticket"));
         }
-        let (outbox, outgoing) = outbox(Arc::clone(&sink.counters));
+        let boxes = PerOwnStream::make(|_| outbox(Arc::clone(&sink.counters)));
+        let (outboxes, outgoing) = boxes.unzip();
         let shared = Shared::new(ticket, settings, sink, clock);
         let (commands, receiver) = mpsc::channel(COMMAND_QUEUE);
         tokio::spawn(JanusDriver::new(Arc::clone(&shared), receiver, outgoing).run());
-        Ok(Self { shared, outbox, commands, subscribing: tokio::sync::Mutex::new(()) })
+        Ok(Self { shared, outboxes, commands, subscribing: tokio::sync::Mutex::new(()) })
     }
 }
 
@@ -80,14 +82,21 @@ impl Sfu for JanusSfu {
         Some(ticket::own_stream(&self.shared.ticket()))
     }
 
-    async fn publish(&self, plan: PublishPlan) -> Result<(), SfuError> {
+    async fn publish(&self, stream: OwnStream, plan: PublishPlan) -> Result<(), SfuError> {
         let (first, result) = oneshot::channel();
-        self.commands.send(Command::Publish { plan, first }).await.map_err(|_| SfuError::Closed)?;
+        let command = Command::Publish { stream, plan, first };
+        self.commands.send(command).await.map_err(|_| SfuError::Closed)?;
         result.await.map_err(|_| SfuError::Closed)?
     }
 
+    async fn unpublish(&self, stream: OwnStream) {
+        let (done, ended) = oneshot::channel();
+        drop(self.commands.send(Command::Unpublish { stream, done }).await);
+        drop(ended.await);
+    }
+
     fn send(&self, frame: SealedFrame) -> SendOutcome {
-        self.outbox.send(frame)
+        self.outboxes.send(frame)
     }
 
     async fn subscribe(&self, wants: &[Want]) -> Result<(), SfuError> {

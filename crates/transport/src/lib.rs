@@ -42,7 +42,7 @@ pub use connect::connect_sfu;
 pub use error::{RelayError, SfuError};
 pub use relay::{RELAY_PATH, RELAY_SILENCE_LIMIT, RelayEvent, RelayHandle, RelaySettings, connect_relay};
 pub use sfu::{
-    AudioPlan, AudioWant, Capabilities, Direction, Discovery, LayerPlan, LossReason, PublishPlan,
+    AudioPlan, AudioWant, Capabilities, Direction, Discovery, LayerPlan, LossReason, OwnStream, PublishPlan,
     ReceivedFrame, RemoteStream, SendOutcome, Sfu, SfuEvent, SfuStatistics, StreamId, Subscription,
     VideoPlan, VideoWant, Want,
 };

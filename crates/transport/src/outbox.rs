@@ -9,8 +9,8 @@ use incamera_sframe::SealedFrame;
 use incamera_types::{Context, MediaKind};
 use tokio::sync::mpsc;
 
-use crate::SendOutcome;
 use crate::sink::Counters;
+use crate::{OwnStream, SendOutcome};
 
 /// Audio frames that may wait: 0.6 s.
 const AUDIO_QUEUE: usize = 32;
@@ -35,6 +35,51 @@ pub(crate) struct Outgoing {
     pub(crate) video: mpsc::Receiver<SealedFrame>,
     carried: Arc<RwLock<Vec<Context>>>,
     broken: Arc<BrokenLayers>,
+}
+
+/// Something for each of our streams.
+#[derive(Clone)]
+pub(crate) struct PerOwnStream<T> {
+    person: T,
+    screen: T,
+}
+
+impl<T> PerOwnStream<T> {
+    pub(crate) fn make(mut make: impl FnMut(OwnStream) -> T) -> Self {
+        Self { person: make(OwnStream::Person), screen: make(OwnStream::Screen) }
+    }
+
+    pub(crate) fn map<U>(self, mut map: impl FnMut(T) -> U) -> PerOwnStream<U> {
+        PerOwnStream { person: map(self.person), screen: map(self.screen) }
+    }
+
+    pub(crate) fn of(&self, stream: OwnStream) -> &T {
+        match stream {
+            OwnStream::Person => &self.person,
+            OwnStream::Screen => &self.screen,
+        }
+    }
+
+    pub(crate) fn of_mut(&mut self, stream: OwnStream) -> &mut T {
+        match stream {
+            OwnStream::Person => &mut self.person,
+            OwnStream::Screen => &mut self.screen,
+        }
+    }
+}
+
+impl<A, B> PerOwnStream<(A, B)> {
+    pub(crate) fn unzip(self) -> (PerOwnStream<A>, PerOwnStream<B>) {
+        let ((a, b), (screen_a, screen_b)) = (self.person, self.screen);
+        (PerOwnStream { person: a, screen: screen_a }, PerOwnStream { person: b, screen: screen_b })
+    }
+}
+
+impl PerOwnStream<Outbox> {
+    /// Queues a frame for the publication that carries its context.
+    pub(crate) fn send(&self, frame: SealedFrame) -> SendOutcome {
+        self.of(OwnStream::carrying(frame.context())).send(frame)
+    }
 }
 
 /// Layers of which a frame was dropped, as bits by context number: nothing after it can be decoded until a key

@@ -94,12 +94,13 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Makes a connection that is not connected yet.
-    pub(crate) async fn new(plan: &PeerPlan) -> Result<Self, SfuError> {
+    /// Makes a connection that is not connected yet; what may be sent over it is first thought to be
+    /// `start_bandwidth_bps`.
+    async fn new(plan: &PeerPlan, start_bandwidth_bps: u32) -> Result<Self, SfuError> {
         let (events_in, events) = mpsc::unbounded_channel();
         let (feedback_in, feedback) = mpsc::channel(FEEDBACK_QUEUE);
         let (gathered_in, gathered) = watch::channel(false);
-        let (bandwidth_in, bandwidth) = watch::channel(plan.settings.start_bandwidth_bps);
+        let (bandwidth_in, bandwidth) = watch::channel(start_bandwidth_bps);
         let engine = engine::media_engine(plan.direction, plan.retransmission).map_err(local)?;
         let building = PeerConnectionBuilder::new()
             .with_configuration(configuration(plan))
@@ -190,7 +191,7 @@ impl PeerSignalling {
     fn shown(&self, remote: &str) -> String {
         match (self.candidates, self.direction) {
             (Candidates::Offered, _) => remote.to_owned(),
-            (Candidates::Through(through), Direction::Publish) => {
+            (Candidates::Through(through), Direction::Publish(_)) => {
                 description::with_candidate(remote, through.publish)
             }
             (Candidates::Through(through), Direction::Play) => {

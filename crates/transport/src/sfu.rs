@@ -34,6 +34,18 @@ impl StreamId {
         Self(identity.to_string())
     }
 
+    /// The id of the screen that the owner of this stream may share; `None` for an id too long to have one.
+    #[must_use]
+    pub fn screen(&self) -> Option<Self> {
+        Self::parse(&format!("{}{SCREEN_SUFFIX}", self.0))
+    }
+
+    /// Whether this is the id of a shared screen.
+    #[must_use]
+    pub fn is_screen(&self) -> bool {
+        self.0.ends_with(SCREEN_SUFFIX)
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -41,9 +53,38 @@ impl StreamId {
     }
 }
 
+/// Makes a person's stream id that of the person's screen.
+const SCREEN_SUFFIX: &str = "-screen";
+
 impl fmt::Debug for StreamId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "StreamId({})", self.0)
+    }
+}
+
+/// One of the streams that a participant may send. Each is a publication of its own, so that a screen comes and goes
+/// beside sound and camera without a gap in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OwnStream {
+    /// Microphone and camera.
+    Person,
+    /// A shared screen.
+    Screen,
+}
+
+impl OwnStream {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Person, Self::Screen];
+
+    /// The stream that carries frames of `context`.
+    #[must_use]
+    pub fn carrying(context: Context) -> Self {
+        match context.attests().unwrap_or(context) {
+            Context::ScreenHigh | Context::ScreenMedium | Context::ScreenLow | Context::ScreenAudio => {
+                Self::Screen
+            }
+            _ => Self::Person,
+        }
     }
 }
 
@@ -76,13 +117,28 @@ pub struct Capabilities {
     pub discovery: Discovery,
 }
 
-/// What is going to be sent. Fixed for the life of a publication; publishing again replaces it.
+/// What is going to be sent in one stream. Fixed for the life of a publication; publishing again replaces it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PublishPlan {
     /// An audio track.
     pub audio: Option<AudioPlan>,
     /// A video track.
     pub video: Option<VideoPlan>,
+}
+
+/// Kept free for sound with its headers, bit/s.
+const AUDIO_RESERVE_BPS: u32 = 60_000;
+
+impl PublishPlan {
+    /// The most that is going to be sent, in bit/s: where the bandwidth estimate begins. Media takes 90 % of an estimate
+    /// at the most, and a little must be left to grow.
+    pub(crate) fn start_bandwidth_bps(&self) -> u32 {
+        let layers = self.video.iter().flat_map(|video| &video.layers);
+        let video = layers.map(|layer| layer.max_bitrate_bps).fold(0, u32::saturating_add);
+        let audio = self.audio.map_or(0, |_| AUDIO_RESERVE_BPS);
+        let most = video.saturating_add(audio);
+        most.saturating_add(most / 4)
+    }
 }
 
 /// An audio track.
@@ -193,8 +249,8 @@ pub enum SendOutcome {
 /// Which way a connection carries media.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
-    /// From us to the SFU.
-    Publish,
+    /// From us to the SFU: this stream.
+    Publish(OwnStream),
     /// From the SFU to us.
     Play,
 }
@@ -255,8 +311,10 @@ pub enum SfuEvent {
         /// The layer's context, from the plan.
         context: Context,
     },
-    /// How much may be sent in all, by transport-wide feedback.
+    /// How much may be sent in one stream, by transport-wide feedback.
     Bandwidth {
+        /// Which.
+        stream: OwnStream,
         /// In bit/s.
         target_bps: u32,
     },
@@ -308,17 +366,21 @@ pub trait Sfu: Send + Sync {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
-    /// The id under which others receive what is published here, once known.
+    /// The id under which others receive our [`OwnStream::Person`], once known; that of our screen follows from it
+    /// ([`StreamId::screen`]).
     fn own_stream(&self) -> Option<StreamId>;
 
-    /// Starts or replaces our publication. Completes when the first attempt connected; later losses are repaired in
+    /// Starts or replaces a publication. Completes when the first attempt connected; later losses are repaired in
     /// the background and reported as events.
     ///
     /// # Errors
     /// The first attempt's. Where the fault's retry advice is not `Never` attempts go on in the background.
-    async fn publish(&self, plan: PublishPlan) -> Result<(), SfuError>;
+    async fn publish(&self, stream: OwnStream, plan: PublishPlan) -> Result<(), SfuError>;
 
-    /// Queues one sealed frame. Never waits: a full queue drops the frame and counts it; where that breaks a
+    /// Ends a publication. Completes when the server was told, as far as it can be.
+    async fn unpublish(&self, stream: OwnStream);
+
+    /// Queues one sealed frame for the publication that carries its context. Never waits: a full queue drops the frame and counts it; where that breaks a
     /// video layer, [`SfuEvent::KeyFrameWanted`] follows.
     fn send(&self, frame: SealedFrame) -> SendOutcome;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use incamera_types::{Fault, Retry};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::backoff::Backoff;
 use crate::sink::Sink;
@@ -29,6 +29,14 @@ pub(crate) enum Next {
 pub(crate) async fn pause_or_never(pause: Option<Duration>) {
     match pause {
         Some(pause) => sleep(pause).await,
+        None => core::future::pending().await,
+    }
+}
+
+/// Sleeps until then, or for ever.
+pub(crate) async fn at_or_never(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
         None => core::future::pending().await,
     }
 }

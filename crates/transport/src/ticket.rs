@@ -4,7 +4,7 @@ use incamera_relay_proto::{IceServer, TextSecret, Ticket};
 use url::Url;
 use webrtc::peer_connection::RTCIceServer;
 
-use crate::{SfuError, SfuSettings, StreamId, TlsTrust};
+use crate::{OwnStream, SfuError, SfuSettings, StreamId, TlsTrust};
 
 /// Stands in a ticket's address or bearer for the stream that is meant.
 const STREAM_PLACEHOLDER: &str = "{stream}";
@@ -73,9 +73,41 @@ pub(crate) fn stream_bearer(ticket: &Ticket, stream: &StreamId) -> TextSecret {
     TextSecret::new(ticket.bearer.expose().replace(STREAM_PLACEHOLDER, stream.as_str()))
 }
 
-/// The id under which a ticket's holder publishes.
+/// The id of a ticket's holder, under which it publishes sound and camera.
 pub(crate) fn own_stream(ticket: &Ticket) -> StreamId {
     StreamId::from_identity(ticket.identity)
+}
+
+/// The id under which a ticket's holder publishes a stream.
+pub(crate) fn published_id(ticket: &Ticket, stream: OwnStream) -> Result<StreamId, SfuError> {
+    let own = own_stream(ticket);
+    match stream {
+        OwnStream::Person => Ok(own),
+        OwnStream::Screen => own.screen().ok_or(SfuError::Address("no name for a screen")),
+    }
+}
+
+/// Whether `id` is one of those under which a ticket's holder publishes.
+pub(crate) fn is_own(ticket: &Ticket, id: &StreamId) -> bool {
+    let own = own_stream(ticket);
+    *id == own || own.screen().as_ref() == Some(id)
+}
+
+/// Where a ticket's holder publishes the stream with this id.
+pub(crate) fn publish_endpoint(
+    ticket: &Ticket,
+    stream: OwnStream,
+    id: &StreamId,
+    settings: &SfuSettings,
+) -> Result<Endpoint, SfuError> {
+    let address = &ticket.publish_url;
+    let tells_streams_apart =
+        address.contains(STREAM_PLACEHOLDER) || ticket.bearer.expose().contains(STREAM_PLACEHOLDER);
+    if stream == OwnStream::Screen && !tells_streams_apart {
+        // It would take the screen for another beginning of sound and camera.
+        return Err(SfuError::Address("one for all streams, so none for a screen"));
+    }
+    stream_endpoint(address, id, settings)
 }
 
 /// A STUN or TURN server as the WebRTC stack wants it.

@@ -20,14 +20,14 @@ use incamera_sframe::SealedFrame;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::outbox::{Outbox, outbox};
+use crate::outbox::{Outbox, PerOwnStream, outbox};
 use crate::shared::Shared;
 use crate::sink::Sink;
 use crate::supervise::FirstResult;
 use crate::ticket::{self, PlayEndpoint};
 use crate::{
-    Capabilities, Clock, Discovery, PublishPlan, SendOutcome, Sfu, SfuError, SfuSettings, SfuStatistics,
-    StreamId, Subscription, Want,
+    Capabilities, Clock, Discovery, OwnStream, PublishPlan, SendOutcome, Sfu, SfuError, SfuSettings,
+    SfuStatistics, StreamId, Subscription, Want,
 };
 pub(crate) use http::Clients;
 use play::PlayDriver;
@@ -44,6 +44,7 @@ const COMMAND_QUEUE: usize = 16;
 /// What the publishing driver is told.
 pub(crate) enum PublishCommand {
     Publish { plan: PublishPlan, first: FirstResult },
+    Unpublish { done: oneshot::Sender<()> },
     Restart,
     Close { done: oneshot::Sender<()> },
 }
@@ -59,8 +60,8 @@ pub(crate) enum PlayCommand {
 /// The adapter.
 pub(crate) struct WhipSfu {
     shared: Arc<Shared>,
-    outbox: Outbox,
-    publish: mpsc::Sender<PublishCommand>,
+    outboxes: PerOwnStream<Outbox>,
+    publish: PerOwnStream<mpsc::Sender<PublishCommand>>,
     play: mpsc::Sender<PlayCommand>,
     subscription: Subscription,
     /// The latest of [`Sfu::subscribe`], so that answers come in order.
@@ -76,13 +77,18 @@ impl WhipSfu {
         sink: Sink,
         clock: Clock,
     ) -> Result<Self, SfuError> {
-        ticket::endpoint(&ticket.publish_url, &settings)?;
+        let own = ticket::own_stream(&ticket);
+        ticket::publish_endpoint(&ticket, OwnStream::Person, &own, &settings)?;
         let endpoint = ticket::play_endpoint(&ticket, &settings)?;
         let slots = settings.slots;
-        let (outbox, outgoing) = outbox(Arc::clone(&sink.counters));
         let shared = Shared::new(ticket, settings, sink, clock);
-        let (publish, publish_commands) = mpsc::channel(COMMAND_QUEUE);
-        tokio::spawn(PublishDriver::new(Arc::clone(&shared), publish_commands, outgoing).run());
+        let publishers = PerOwnStream::make(|stream| {
+            let (outbox, outgoing) = outbox(Arc::clone(&shared.sink.counters));
+            let (publish, commands) = mpsc::channel(COMMAND_QUEUE);
+            tokio::spawn(PublishDriver::new(Arc::clone(&shared), stream, commands, outgoing).run());
+            (outbox, publish)
+        });
+        let (outboxes, publish) = publishers.unzip();
         let (play, play_commands) = mpsc::channel(COMMAND_QUEUE);
         let subscription = match endpoint {
             PlayEndpoint::Slots(_) => {
@@ -95,7 +101,7 @@ impl WhipSfu {
             }
         };
         let subscribing = tokio::sync::Mutex::new(());
-        Ok(Self { shared, outbox, publish, play, subscription, subscribing, closing: Mutex::new(false) })
+        Ok(Self { shared, outboxes, publish, play, subscription, subscribing, closing: Mutex::new(false) })
     }
 }
 
@@ -113,14 +119,21 @@ impl Sfu for WhipSfu {
         Some(ticket::own_stream(&self.shared.ticket()))
     }
 
-    async fn publish(&self, plan: PublishPlan) -> Result<(), SfuError> {
+    async fn publish(&self, stream: OwnStream, plan: PublishPlan) -> Result<(), SfuError> {
         let (first, result) = oneshot::channel();
-        self.publish.send(PublishCommand::Publish { plan, first }).await.map_err(|_| SfuError::Closed)?;
+        let command = PublishCommand::Publish { plan, first };
+        self.publish.of(stream).send(command).await.map_err(|_| SfuError::Closed)?;
         result.await.map_err(|_| SfuError::Closed)?
     }
 
+    async fn unpublish(&self, stream: OwnStream) {
+        let (done, ended) = oneshot::channel();
+        drop(self.publish.of(stream).send(PublishCommand::Unpublish { done }).await);
+        drop(ended.await);
+    }
+
     fn send(&self, frame: SealedFrame) -> SendOutcome {
-        self.outbox.send(frame)
+        self.outboxes.send(frame)
     }
 
     async fn subscribe(&self, wants: &[Want]) -> Result<(), SfuError> {
@@ -142,7 +155,9 @@ impl Sfu for WhipSfu {
 
     fn restart(&self) {
         self.shared.changed();
-        drop(self.publish.try_send(PublishCommand::Restart));
+        for stream in OwnStream::ALL {
+            drop(self.publish.of(stream).try_send(PublishCommand::Restart));
+        }
         drop(self.play.try_send(PlayCommand::Restart));
     }
 
@@ -154,14 +169,20 @@ impl Sfu for WhipSfu {
         if core::mem::replace(&mut *self.closing.lock().unwrap_or_else(PoisonError::into_inner), true) {
             return;
         }
-        let (publish_done, published) = oneshot::channel();
-        let (play_done, played) = oneshot::channel();
-        let both = async {
-            drop(self.publish.send(PublishCommand::Close { done: publish_done }).await);
-            drop(self.play.send(PlayCommand::Close { done: play_done }).await);
-            drop(published.await);
-            drop(played.await);
+        let all = async {
+            let mut closed = Vec::new();
+            for stream in OwnStream::ALL {
+                let (done, published) = oneshot::channel();
+                drop(self.publish.of(stream).send(PublishCommand::Close { done }).await);
+                closed.push(published);
+            }
+            let (done, played) = oneshot::channel();
+            drop(self.play.send(PlayCommand::Close { done }).await);
+            closed.push(played);
+            for ended in closed {
+                drop(ended.await);
+            }
         };
-        drop(timeout(CLOSE_LIMIT, both).await);
+        drop(timeout(CLOSE_LIMIT, all).await);
     }
 }

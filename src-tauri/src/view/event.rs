@@ -231,7 +231,10 @@ fn of_client(event: LocalEvent) -> Option<AppEvent> {
         }
         LocalEvent::Statistics(statistics) => of_statistics(&statistics),
         LocalEvent::Problem(problem) => of_problem(problem),
-        LocalEvent::FirstPicture { .. } | LocalEvent::SourceEnded { .. } => return None,
+        LocalEvent::FirstPicture { .. }
+        | LocalEvent::SourceEnded { .. }
+        | LocalEvent::SharingStarted
+        | LocalEvent::SharingStopped => return None,
     })
 }
 

@@ -20,6 +20,8 @@ pub struct SentPicture {
 pub struct OpenedPicture {
     /// `audio` or `video`.
     pub kind: String,
+    /// Stream and layer, such as `camera_high` or `screen_high`.
+    pub layer: String,
     /// When its sender captured it.
     pub captured_us: u64,
     /// When it had been decoded.

@@ -27,6 +27,8 @@ const RECOVERY: Duration = Duration::from_secs(12);
 const WARM_UP: Duration = Duration::from_secs(5);
 /// How long a meeting is watched.
 const WATCHED: Duration = Duration::from_secs(8);
+/// Pictures of a screen in the time that is watched and the time before it, at ten a second.
+const SCREEN_PICTURES: usize = 100;
 /// How long Janus is away.
 const AWAY: Duration = Duration::from_secs(4);
 /// Its absence is noticed in this time,
@@ -51,6 +53,7 @@ pub(super) fn run() -> Report {
         .case("server", || Ok(server.janus.version().to_owned()))
         .case("single layer", || single_layer(place))
         .case("three publishers and a late fourth", || late_fourth(place))
+        .case("a screen beside the camera", || screen(place))
         .case("simulcast, three sizes at once", || three_sizes(place))
         .case("simulcast, layers switched while it runs", || switching::run(place))
         .case("5 % loss and 10 ms each way between everybody and Janus", || loss(&server))
@@ -89,6 +92,28 @@ fn late_fourth(place: &Place) -> Result<String, String> {
     let waited = takes.first_pictures_ms_p95().ok_or("no first picture was told")?;
     let words = format!("first pictures {}; {judged}", takes.first_pictures());
     if waited < FIRST_PICTURE_MS { Ok(words) } else { Err(words) }
+}
+
+/// One shares a screen, which Janus carries as another publisher, and somebody comes while it is shared.
+fn screen(place: &Place) -> Result<String, String> {
+    let ada = Cast::with("Ada", &["--screen", "pattern"]);
+    let mut meeting = Meeting::begin(place, &[ada, Cast::named("Ben")])?;
+    meeting.assemble()?;
+    meeting.join(&Cast::named("Chloe"))?;
+    meeting.assemble()?;
+    meeting.stay(WARM_UP)?;
+    let begin_us = monotonic_us();
+    meeting.stay(WATCHED)?;
+    let takes = meeting.end();
+    let mut words = vec![takes.judge(begin_us, PICTURES, SOUND)?];
+    let mut good = true;
+    for name in ["Ben", "Chloe"] {
+        let pictures = takes.of(name).map_or(0, |take| take.pictures_of_layer("Ada", "screen_high"));
+        good &= pictures >= SCREEN_PICTURES;
+        words.push(format!("{name} has {pictures} pictures of Ada's screen"));
+    }
+    let words = words.join("; ");
+    if good { Ok(words) } else { Err(words) }
 }
 
 fn three_sizes(place: &Place) -> Result<String, String> {

@@ -286,6 +286,12 @@ impl Take {
         })
     }
 
+    /// How many pictures of a layer of `from` there are.
+    pub(super) fn pictures_of_layer(&self, from: &str, layer: &str) -> usize {
+        let received = self.log.received.iter().filter(|(name, _)| name == from);
+        received.flat_map(|(_, frames)| frames).filter(|frame| frame.layer == layer).count()
+    }
+
     /// Widths of the pictures of `from` that were captured in `window`, in order.
     pub(super) fn widths(&self, from: &str, window: &Range<u64>) -> Vec<u32> {
         let received =

@@ -25,5 +25,6 @@ mod outage;
 mod phantom_room;
 mod quality;
 mod retained_keys;
+mod screen;
 mod turn;
 mod window;

@@ -163,6 +163,10 @@ export const failures: Readonly<Record<string, readonly [what: string, advice: s
     "Der Besprechungsserver ist nicht erreichbar",
     "Prüfen Sie das Netz und den Link, oder versuchen Sie es später.",
   ],
+  "client.screen.taken": [
+    "Jemand anders teilt gerade einen Bildschirm, und nur einer wird gezeigt",
+    "Bitten Sie darum, damit aufzuhören, und teilen Sie dann Ihren.",
+  ],
   "client.stream.missing": [
     "Von dem, was eine Person sendet, kommt hier nichts an",
     "Warten Sie einige Sekunden; bleibt es so, nehmen Sie einen anderen Medienserver.",

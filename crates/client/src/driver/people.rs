@@ -6,10 +6,11 @@ use std::time::Duration;
 use incamera_devices::VideoSize;
 use incamera_meeting::{MemberView, StreamView};
 use incamera_transport::{AudioWant, RemoteStream, StreamId, VideoWant, Want};
-use incamera_types::{Blame, Context, MediaKind, MemberId, Mono};
+use incamera_types::{Blame, Context, MemberId, Mono};
 
 use crate::command::PictureWant;
 use crate::event::{LocalEvent, Problem, millis};
+use crate::incoming::TopSizes;
 use crate::reception::Remote;
 
 /// One other participant.
@@ -18,6 +19,7 @@ struct Person {
     joined: Mono,
     stream: Option<StreamId>,
     sends_pictures: bool,
+    shares_screen: bool,
     want: PictureWant,
     packets: PacketCounts,
     heard: Heard,
@@ -27,6 +29,11 @@ impl Person {
     /// The picture to receive: servers may refuse to play what nobody sends.
     fn picture(&self) -> PictureWant {
         if self.sends_pictures { self.want } else { PictureWant::Nothing }
+    }
+
+    /// The stream of the screen that is shared.
+    fn screen(&self) -> Option<StreamId> {
+        self.stream.as_ref().filter(|_| self.shares_screen)?.screen()
     }
 }
 
@@ -90,6 +97,7 @@ impl People {
             joined: now,
             stream: None,
             sends_pictures: false,
+            shares_screen: false,
             want: self.default_want,
             packets: PacketCounts::default(),
             heard: Heard::At(now),
@@ -114,12 +122,26 @@ impl People {
     pub(super) fn announced(&mut self, member: MemberId, stream: Option<StreamId>, streams: &[StreamView]) {
         if let Some(person) = self.people.get_mut(&member) {
             person.stream = stream;
-            person.sends_pictures = streams.iter().any(|stream| stream.context.kind() == MediaKind::Video);
+            let sends = |contexts: [Context; 3]| streams.iter().any(|s| contexts.contains(&s.context));
+            person.sends_pictures = sends(Context::CAMERA);
+            person.shares_screen = sends(Context::SCREEN);
         }
     }
 
+    /// Whether this member shares a screen.
+    pub(super) fn is_sharing(&self, member: MemberId) -> bool {
+        self.people.get(&member).is_some_and(|person| person.shares_screen)
+    }
+
+    /// Who shares a screen; of several, whose id is the smallest.
+    pub(super) fn sharer(&self) -> Option<(MemberId, String)> {
+        let sharing = self.people.iter().filter(|(_, person)| person.shares_screen);
+        sharing.min_by_key(|(member, _)| **member).map(|(member, person)| (*member, person.name.clone()))
+    }
+
     pub(super) fn available(&mut self, available: Vec<RemoteStream>) {
-        self.available = available.into_iter().map(|stream| stream.id).collect();
+        let people = available.into_iter().map(|stream| stream.id).filter(|id| !id.is_screen());
+        self.available = people.collect();
         self.available.sort_unstable();
     }
 
@@ -194,13 +216,17 @@ impl People {
         self.stream(member).is_none_or(|stream| first.any(|want| want.stream == *stream))
     }
 
-    /// Everything that is to be received, most important first: what members announced, who came first before who
-    /// came later, so that whoever is received stays so; then what the SFU lists beside it. A listed stream whose
-    /// owner is not known yet is received too: its frames say whose it is.
+    /// Everything that is to be received, most important first: screens, of which a person shares one at a time; what
+    /// members announced, who came first before who came later, so that whoever is received stays so; then what the SFU
+    /// lists beside it. A listed stream whose owner is not known yet is received too: its frames say whose it is. A
+    /// screen is not, without a word of its owner.
     pub(super) fn wanted(&self) -> Vec<Want> {
         let mut wants: Vec<Want> = Vec::new();
         let mut people: Vec<_> = self.people.iter().collect();
         people.sort_by_key(|(member, person)| (person.joined, **member));
+        for screen in people.iter().filter_map(|(_, person)| person.screen()) {
+            wants.push(Want { stream: screen, audio: AudioWant::Skip, video: VideoWant::Layer(0) });
+        }
         let announced =
             people.iter().filter_map(|(_, person)| Some((person.stream.as_ref()?, person.picture())));
         let listed = self.available.iter().map(|stream| (stream, self.default_want));
@@ -228,11 +254,14 @@ const fn video_want(want: PictureWant) -> VideoWant {
     }
 }
 
-/// Size of the largest camera picture that a member announced, of those that can be shown at all (SEC-15).
-pub(super) fn top_size(streams: &[StreamView]) -> Option<VideoSize> {
-    let cameras = streams.iter().filter(|stream| Context::CAMERA.contains(&stream.context));
-    let sizes = cameras.filter_map(|stream| VideoSize::new(stream.width.into(), stream.height.into()));
-    sizes.max_by_key(|size| (size.width(), size.height()))
+/// Sizes of the largest pictures that a member announced, of those that can be shown at all (SEC-15).
+pub(super) fn top_sizes(streams: &[StreamView]) -> TopSizes {
+    let largest = |contexts: [Context; 3]| {
+        let layers = streams.iter().filter(|stream| contexts.contains(&stream.context));
+        let sizes = layers.filter_map(|stream| VideoSize::new(stream.width.into(), stream.height.into()));
+        sizes.max_by_key(|size| (size.width(), size.height()))
+    };
+    TopSizes { camera: largest(Context::CAMERA), screen: largest(Context::SCREEN) }
 }
 
 #[cfg(test)]
@@ -258,6 +287,7 @@ mod tests {
                 joined: Mono::from_micros(u64::from(number)),
                 stream: Some(stream(size - number)),
                 sends_pictures: number != 0,
+                shares_screen: false,
                 want: PictureWant::Layer(0),
                 packets: PacketCounts::default(),
                 heard: Heard::At(AT_ONCE),
@@ -274,6 +304,22 @@ mod tests {
         let wanted: Vec<_> = people.wanted().into_iter().map(|want| want.stream).collect();
         let expected: Vec<_> = (1..=20).rev().chain([200]).map(stream).collect();
         assert_eq!(wanted, expected);
+    }
+
+    #[test]
+    fn screen_that_is_announced_is_wanted_before_everything_and_one_that_is_only_listed_is_not() {
+        let mut people = crowd(3);
+        let view = |context| StreamView { context, width: 1_280, height: 720 };
+        let streams = [view(Context::CameraHigh), view(Context::ScreenHigh)];
+        people.announced(member(2), Some(stream(1)), &streams);
+        let listed = [stream(1), stream(1).screen().unwrap(), stream(2).screen().unwrap()];
+        people.available(listed.map(|id| RemoteStream { id, kinds: Vec::new() }).to_vec());
+        let wanted = people.wanted();
+        assert_eq!(wanted.len(), 4);
+        assert_eq!((&wanted[0].stream, wanted[0].audio), (&stream(1).screen().unwrap(), AudioWant::Skip));
+        assert_eq!(people.sharer(), Some((member(2), "Person 2".to_owned())));
+        people.announced(member(2), Some(stream(1)), &streams[..1]);
+        assert_eq!((people.wanted().len(), people.sharer()), (3, None));
     }
 
     #[test]

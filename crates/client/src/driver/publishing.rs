@@ -4,72 +4,62 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use incamera_devices::{
-    AudioBlock, AudioCaptured, AudioSource, DeviceError, DriverHandle, Polled, SilenceSource, VideoCaptured,
-    VideoSource, VoiceProcessing, capture_audio, capture_video,
+    AudioBlock, AudioCaptured, AudioSource, DeviceError, DriverHandle, Polled, SilenceSource, VideoSource,
+    VoiceProcessing, capture_audio,
 };
 use incamera_media::opus::Signal;
-use incamera_media::rate::{LayerLimits, RateConfig, RateMachine};
-use incamera_media::vp8::{Layer, LayerRate};
 use incamera_meeting::StreamView;
-use incamera_transport::{AudioPlan, LayerPlan, PublishPlan, VideoPlan};
+use incamera_transport::{AudioPlan, OwnStream, PublishPlan};
 use incamera_types::{Context, Fault, Mono};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 
+use super::video_stream::{Captured, VideoStream};
 use crate::ClientError;
 use crate::event::{Event, LocalEvent, Problem, Source};
 use crate::options::Begin;
-use crate::outgoing::{
-    CameraPlan, Flow, SealingHandle, SendControls, SoundEncoder, VideoEncoder, camera_context,
-};
+use crate::outgoing::{Flow, PicturePlan, SealingHandle, SoundControls, SoundEncoder, Switch};
 
-/// A key frame that the SFU asks for is made at once, then not again for this long: one frame interval would let
-/// an SFU that repeats itself 240 times a second eat the bit rate.
-const KEY_FRAME_EVERY: Duration = Duration::from_millis(250);
-
-/// After somebody joined, key frames that nobody asked for: until the slowest player has connected.
-const REPEATED_KEY_FRAMES: [Duration; 4] = [
-    Duration::from_millis(400),
-    Duration::from_millis(800),
-    Duration::from_millis(1_200),
-    Duration::from_millis(2_000),
-];
+/// Announcements that cross each other come within this time.
+const JUST_BEGUN: Duration = Duration::from_secs(5);
 
 /// Kept free for sound with its headers, kbit/s.
 const AUDIO_RESERVE_KBPS: u32 = 60;
-
-/// Key frames of one layer. A request that comes too early is put off, not dropped: who asked may be somebody who
-/// joined a moment after the last one.
-#[derive(Clone, Copy, Default)]
-struct KeyFrames {
-    made: Option<Mono>,
-    is_due: bool,
-}
-
-impl KeyFrames {
-    fn deadline(&self) -> Option<Mono> {
-        let after = self.made.map_or(Mono::default(), |made| made.plus(KEY_FRAME_EVERY));
-        self.is_due.then_some(after)
-    }
-}
 
 /// Where captured media goes and what is known about sending.
 pub(crate) struct Publishing {
     audio: Option<Box<dyn AudioSource>>,
     video: Option<Box<dyn VideoSource>>,
     begin: Begin,
-    camera: Option<CameraPlan>,
-    controls: Arc<SendControls>,
+    microphone: Arc<SoundControls>,
+    camera: Option<VideoStream>,
+    screen: Option<SharedScreen>,
     sealing: SealingHandle,
     events: UnboundedSender<Event>,
-    rate: RateMachine,
     /// `None` until the first estimate.
     estimate_kbps: Option<u32>,
     flow: Flow,
     is_connected: bool,
-    key_frames: [KeyFrames; 3],
-    /// When key frames are due that nobody asked for, soonest first.
-    repeated: Vec<Mono>,
     captures: Vec<DriverHandle>,
+}
+
+/// The screen that is shared.
+struct SharedScreen {
+    stream: VideoStream,
+    source: Option<Box<dyn VideoSource>>,
+    /// When the others were first told; `None` before we are in the meeting.
+    announced: Option<Mono>,
+    is_connected: bool,
+    /// `None` until the first estimate.
+    estimate_kbps: Option<u32>,
+    capture: Option<Capture>,
+}
+
+/// A running capture thread, and how its end is noticed.
+struct Capture {
+    _thread: DriverHandle,
+    /// Closed when the thread is over.
+    over: oneshot::Receiver<()>,
 }
 
 impl Publishing {
@@ -77,73 +67,68 @@ impl Publishing {
         audio: Box<dyn AudioSource>,
         video: Option<Box<dyn VideoSource>>,
         begin: Begin,
-        camera: Option<CameraPlan>,
+        camera: Option<PicturePlan>,
         audio_kbps: u32,
         sealing: SealingHandle,
         events: UnboundedSender<Event>,
     ) -> Self {
-        let layer_kbps = camera.map_or([0; 3], |plan| plan.layer_kbps);
-        let limits = layer_kbps
-            .map(|kbps| (kbps > 0).then_some(LayerLimits { min_kbps: (kbps / 8).max(30), max_kbps: kbps }));
-        let rate = RateMachine::new(RateConfig { audio_reserve_kbps: AUDIO_RESERVE_KBPS, layers: limits });
         Self {
             audio: Some(audio),
             video,
             begin,
-            camera,
-            controls: Arc::new(SendControls::new(layer_kbps, audio_kbps)),
+            microphone: Arc::new(SoundControls::new(audio_kbps)),
+            camera: camera.map(|plan| VideoStream::new(plan, AUDIO_RESERVE_KBPS)),
+            screen: None,
             sealing,
             events,
-            rate,
             estimate_kbps: None,
             flow: Flow::Stopped,
             is_connected: false,
-            key_frames: [KeyFrames::default(); 3],
-            repeated: Vec::new(),
             captures: Vec::new(),
         }
     }
 
-    pub(super) fn controls(&self) -> &SendControls {
-        &self.controls
+    pub(super) fn set_microphone(&self, switch: Switch) {
+        self.microphone.set_microphone(switch);
     }
 
-    pub(super) fn estimate_kbps(&self) -> u32 {
-        self.estimate_kbps.unwrap_or_default()
-    }
-
-    /// Everything that we may send, for the SFU.
-    pub(super) fn plan(&self) -> PublishPlan {
-        let layer = |(layer, (width, height), kbps): (Layer, (u32, u32), u32)| LayerPlan {
-            context: camera_context(layer),
-            width: u16::try_from(width).unwrap_or(u16::MAX),
-            height: u16::try_from(height).unwrap_or(u16::MAX),
-            max_bitrate_bps: kbps.saturating_mul(1_000),
-        };
-        PublishPlan {
-            audio: Some(AudioPlan { context: Context::Microphone }),
-            video: self.camera.map(|camera| VideoPlan { layers: camera.layers().map(layer).collect() }),
+    pub(super) fn set_camera(&self, switch: Switch) {
+        if let Some(camera) = &self.camera {
+            camera.controls().switch(switch);
         }
     }
 
-    /// The same for the other members.
-    pub(super) fn announcement(&self) -> Vec<StreamView> {
-        let plan = self.plan();
-        let audio = plan.audio.map(|audio| StreamView { context: audio.context, width: 0, height: 0 });
-        let layers = plan.video.into_iter().flat_map(|video| video.layers);
-        let video = layers.map(|layer| StreamView {
-            context: layer.context,
-            width: layer.width,
-            height: layer.height,
-        });
-        audio.into_iter().chain(video).collect()
+    pub(super) fn estimate_kbps(&self) -> u32 {
+        let screen = self.screen.as_ref().and_then(|screen| screen.estimate_kbps);
+        self.estimate_kbps.unwrap_or_default() + screen.unwrap_or_default()
     }
 
-    /// The most that we want to send, in bit/s: where the bandwidth estimate begins.
-    pub(super) fn start_bandwidth_bps(&self) -> u32 {
-        let video_kbps: u32 = self.camera.map_or(0, |plan| plan.layer_kbps.iter().sum());
-        // Media takes 90 % of an estimate at the most, and a little must be left to grow.
-        (video_kbps + AUDIO_RESERVE_KBPS).saturating_mul(1_250)
+    /// Sound and camera, for the SFU.
+    pub(super) fn plan(&self) -> PublishPlan {
+        PublishPlan {
+            audio: Some(AudioPlan { context: Context::Microphone }),
+            video: self.camera.as_ref().map(VideoStream::plan),
+        }
+    }
+
+    /// The screen, for the SFU.
+    pub(super) fn screen_plan(&self) -> Option<PublishPlan> {
+        let video = Some(self.screen.as_ref()?.stream.plan());
+        Some(PublishPlan { audio: None, video })
+    }
+
+    /// Everything that we may send, for the other members.
+    pub(super) fn announcement(&self) -> Vec<StreamView> {
+        let sound = StreamView { context: Context::Microphone, width: 0, height: 0 };
+        std::iter::once(sound).chain(self.pictures().flat_map(VideoStream::announcement)).collect()
+    }
+
+    fn pictures(&self) -> impl Iterator<Item = &VideoStream> {
+        self.camera.iter().chain(self.screen.as_ref().map(|screen| &screen.stream))
+    }
+
+    fn pictures_mut(&mut self) -> impl Iterator<Item = &mut VideoStream> {
+        self.camera.iter_mut().chain(self.screen.as_mut().map(|screen| &mut screen.stream))
     }
 
     pub(super) fn set_flow(&mut self, flow: Flow) {
@@ -154,8 +139,12 @@ impl Publishing {
         self.flow == Flow::Open
     }
 
-    pub(super) fn set_connected(&mut self) {
-        self.is_connected = true;
+    pub(super) fn set_connected(&mut self, stream: OwnStream) {
+        match (stream, &mut self.screen) {
+            (OwnStream::Person, _) => self.is_connected = true,
+            (OwnStream::Screen, Some(screen)) => screen.is_connected = true,
+            (OwnStream::Screen, None) => {}
+        }
     }
 
     /// Whether nothing is sent before another participant is there.
@@ -168,16 +157,76 @@ impl Publishing {
         self.begin = Begin::AtOnce;
     }
 
+    /// Begins to share a screen, in the place of the one that is shared so far.
+    pub(super) fn share(&mut self, source: Box<dyn VideoSource>) {
+        let stream = VideoStream::new(PicturePlan::screen(source.format()), 0);
+        // The same plan is not published again.
+        let same = self.screen.as_ref().filter(|shared| shared.stream.plan() == stream.plan());
+        let is_connected = same.is_some_and(|shared| shared.is_connected);
+        let estimate_kbps = same.and_then(|shared| shared.estimate_kbps);
+        let source = Some(source);
+        self.screen = Some(SharedScreen {
+            stream,
+            source,
+            announced: None,
+            is_connected,
+            estimate_kbps,
+            capture: None,
+        });
+    }
+
+    /// Ends the capture of the screen. Whether one was shared.
+    pub(super) fn stop_sharing(&mut self) -> bool {
+        self.screen.take().is_some()
+    }
+
+    /// The others are told what we send.
+    pub(super) fn announced(&mut self, now: Mono) {
+        if let Some(screen) = &mut self.screen {
+            screen.announced.get_or_insert(now);
+        }
+    }
+
+    /// Whether a screen is shared of which the others can hardly have known when they began themselves.
+    pub(super) fn has_just_begun_sharing(&self, now: Mono) -> bool {
+        let announced = self.screen.as_ref().map(|screen| screen.announced);
+        announced.is_some_and(|at| at.is_none_or(|at| now.since(at) < JUST_BEGUN))
+    }
+
+    /// Waits until the screen that is shared gives no more pictures; for ever while none is.
+    pub(super) async fn screen_ended(&mut self) {
+        match self.screen.as_mut().and_then(|screen| screen.capture.as_mut()) {
+            // Nothing is ever sent: the thread holds the other end.
+            Some(capture) => drop((&mut capture.over).await),
+            None => std::future::pending().await,
+        }
+    }
+
     /// Starts the capture threads, once, when what they give can be sent, and received if that matters.
     pub(super) fn start_capture(&mut self) -> Result<(), ClientError> {
-        if self.flow != Flow::Open || !self.is_connected || self.begin == Begin::InCompany {
+        if self.flow != Flow::Open || self.begin == Begin::InCompany {
             return Ok(());
         }
-        if let Some(source) = self.audio.take() {
-            self.captures.push(self.capture_sound(source)?);
+        if self.is_connected {
+            if let Some(source) = self.audio.take() {
+                self.captures.push(self.capture_sound(source)?);
+            }
+            if let (Some(source), Some(camera)) = (self.video.take(), &self.camera) {
+                let (sealing, events) = (self.sealing.clone(), self.events.clone());
+                let tell = move |captured| tell_captured(&events, Source::Video, captured);
+                self.captures.push(camera.capture(source, sealing, tell)?);
+            }
         }
-        if let (Some(source), Some(camera)) = (self.video.take(), self.camera) {
-            self.captures.push(self.capture_pictures(source, &camera)?);
+        if let Some(screen) = self.screen.as_mut().filter(|screen| screen.is_connected)
+            && let Some(source) = screen.source.take()
+        {
+            let (sealing, events) = (self.sealing.clone(), self.events.clone());
+            let (held, over) = oneshot::channel::<()>();
+            let thread = screen.stream.capture(source, sealing, move |captured| {
+                let _held = &held;
+                tell_captured(&events, Source::Screen, captured);
+            })?;
+            screen.capture = Some(Capture { _thread: thread, over });
         }
         Ok(())
     }
@@ -187,7 +236,7 @@ impl Publishing {
             VoiceProcessing::Apply => Signal::Voice,
             VoiceProcessing::Bypass => Signal::Music,
         };
-        let mut encoder = SoundEncoder::new(signal, Arc::clone(&self.controls), self.sealing.clone())?;
+        let mut encoder = SoundEncoder::new(signal, Arc::clone(&self.microphone), self.sealing.clone())?;
         let events = self.events.clone();
         let source =
             EndsInSilence { source: Some(source), silence: SilenceSource::new(), events: events.clone() };
@@ -198,84 +247,56 @@ impl Publishing {
         })?)
     }
 
-    fn capture_pictures(
-        &self,
-        source: Box<dyn VideoSource>,
-        camera: &CameraPlan,
-    ) -> Result<DriverHandle, ClientError> {
-        let mut encoder = VideoEncoder::new(camera, Arc::clone(&self.controls), self.sealing.clone())?;
-        let events = self.events.clone();
-        Ok(capture_video(source, move |captured| match captured {
-            VideoCaptured::Frame(frame) => report(&events, encoder.picture(frame)),
-            VideoCaptured::Ended => tell(&events, LocalEvent::SourceEnded { source: Source::Video }),
-            VideoCaptured::Failed(error) => tell(&events, LocalEvent::Problem(Problem::of(&error))),
-        })?)
-    }
-
     /// Somebody joined: one key frame in each layer, at once.
     pub(super) fn force_key_frames(&mut self, now: Mono) {
-        for layer in Layer::ALL {
-            self.key_frames[layer.index()] = KeyFrames { made: Some(now), is_due: false };
-            self.controls.request_key_frame(layer);
-        }
+        self.pictures_mut().for_each(|stream| stream.force_key_frames(now));
     }
 
     /// Key frames again and again, for whoever may be on the way.
     pub(super) fn repeat_key_frames(&mut self, now: Mono) {
-        self.repeated = REPEATED_KEY_FRAMES.map(|after| now.plus(after)).to_vec();
+        self.pictures_mut().for_each(|stream| stream.repeat_key_frames(now));
     }
 
     /// The SFU or a receiver needs a key frame.
     pub(super) fn key_frame_wanted(&mut self, now: Mono, context: Context) {
-        let Some(layer) = Layer::ALL.into_iter().find(|layer| camera_context(*layer) == context) else {
-            return;
-        };
-        self.key_frames[layer.index()].is_due = true;
-        self.make_key_frames(now);
+        self.pictures_mut().for_each(|stream| stream.key_frame_wanted(now, context));
     }
 
     /// Makes the key frames that were put off and may be made now.
     pub(super) fn make_key_frames(&mut self, now: Mono) {
-        if self.repeated.extract_if(.., |at| *at <= now).count() > 0 {
-            self.key_frames.iter_mut().for_each(|key_frames| key_frames.is_due = true);
-        }
-        for layer in Layer::ALL {
-            let key_frames = &mut self.key_frames[layer.index()];
-            if key_frames.deadline().is_some_and(|at| at <= now) {
-                *key_frames = KeyFrames { made: Some(now), is_due: false };
-                self.controls.request_key_frame(layer);
-            }
-        }
+        self.pictures_mut().for_each(|stream| stream.make_key_frames(now));
     }
 
     /// When [`Publishing::make_key_frames`] has something to do.
     pub(super) fn next_key_frame(&self) -> Option<Mono> {
-        let asked = self.key_frames.iter().filter_map(KeyFrames::deadline);
-        asked.chain(self.repeated.iter().copied()).min()
+        self.pictures().filter_map(VideoStream::next_key_frame).min()
     }
 
-    /// The network carries so much.
-    pub(super) fn bandwidth(&mut self, now: Mono, target_bps: u32) {
-        self.estimate_kbps = Some(target_bps / 1_000);
+    /// The network carries so much of a stream.
+    pub(super) fn bandwidth(&mut self, now: Mono, stream: OwnStream, target_bps: u32) {
+        let estimate_kbps = Some(target_bps / 1_000);
+        match (stream, &mut self.screen) {
+            (OwnStream::Person, _) => self.estimate_kbps = estimate_kbps,
+            (OwnStream::Screen, Some(screen)) => screen.estimate_kbps = estimate_kbps,
+            (OwnStream::Screen, None) => {}
+        }
         self.share_bandwidth(now);
     }
 
-    /// Shares the latest estimate among the layers. Due once a second also when it has not changed: a layer comes on
-    /// after it would have fit for a while.
+    /// Shares the latest estimates among the layers.
     pub(super) fn share_bandwidth(&mut self, now: Mono) {
-        let Some(estimate_kbps) = self.estimate_kbps else { return };
-        if let Some(decision) = self.rate.handle_estimate(now, estimate_kbps) {
-            let kbps = decision.layers.map(|rate| match rate {
-                LayerRate::Off => 0,
-                LayerRate::Kbps(kbps) => kbps,
-            });
-            self.controls.set_layer_kbps(kbps);
+        if let (Some(camera), Some(estimate_kbps)) = (&mut self.camera, self.estimate_kbps) {
+            camera.share_bandwidth(now, estimate_kbps);
+        }
+        if let Some(SharedScreen { stream, estimate_kbps: Some(estimate_kbps), .. }) = &mut self.screen {
+            stream.share_bandwidth(now, *estimate_kbps);
         }
     }
 
     /// Ends the capture threads.
     pub(super) fn stop(&mut self) {
         self.captures.clear();
+        self.screen = None;
     }
 }
 
@@ -306,24 +327,18 @@ fn tell(events: &UnboundedSender<Event>, event: LocalEvent) {
     let _ = events.send(event.into());
 }
 
+fn tell_captured(events: &UnboundedSender<Event>, source: Source, captured: Captured) {
+    tell(
+        events,
+        match captured {
+            Captured::Ended => LocalEvent::SourceEnded { source },
+            Captured::Failed(error) => LocalEvent::Problem(Problem::of(&error)),
+        },
+    );
+}
+
 fn report<E: Fault>(events: &UnboundedSender<Event>, encoded: Result<(), E>) {
     if let Err(error) = encoded {
         tell(events, LocalEvent::Problem(Problem::of(&error)));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn early_requests_for_key_frames_are_put_off_and_not_dropped() {
-        let at = |ms: u64| Mono::from_micros(ms * 1_000);
-        let mut key_frames = KeyFrames::default();
-        assert_eq!(key_frames.deadline(), None);
-        key_frames.is_due = true;
-        assert_eq!(key_frames.deadline(), Some(Mono::default()));
-        key_frames = KeyFrames { made: Some(at(1_000)), is_due: true };
-        assert_eq!(key_frames.deadline(), Some(at(1_250)));
     }
 }

@@ -11,9 +11,9 @@ use super::MeetingDriver;
 use super::people::MediaCame;
 use crate::clock;
 use crate::event::{LocalEvent, Problem};
-use crate::incoming::{IncomingReport, RemoteTally};
+use crate::incoming::{IncomingReport, PictureTally, RemoteTally};
 use crate::process::ProcessMeter;
-use crate::statistics::{ReceivedStatistics, SentStatistics, Statistics};
+use crate::statistics::{ReceivedStatistics, ScreenStatistics, SentStatistics, Statistics};
 
 /// One block of sound in milliseconds.
 const BLOCK_MS: u64 = 20;
@@ -103,16 +103,25 @@ impl MeetingDriver {
         passed: Duration,
     ) -> ReceivedStatistics {
         let (sound, level_dbov) = self.sound.tally(member);
+        let RemoteTally { camera, screen, recent_bytes } = tally;
+        let fps = |tally: &PictureTally| tally.recent_pictures as f64 / passed.as_secs_f64();
         let packets = self.people.packets_of(member);
         ReceivedStatistics {
             member,
             from,
-            video_frames_opened: tally.pictures,
-            video_fps: tally.recent_pictures as f64 / passed.as_secs_f64(),
-            layer: tally.layer,
-            width: tally.size.0,
-            height: tally.size.1,
-            kbps: kbps(tally.recent_bytes, passed),
+            video_frames_opened: camera.pictures,
+            video_fps: fps(camera),
+            layer: camera.layer,
+            width: camera.size.0,
+            height: camera.size.1,
+            screen: screen.as_ref().map(|screen| ScreenStatistics {
+                frames_opened: screen.pictures,
+                fps: fps(screen),
+                width: screen.size.0,
+                height: screen.size.1,
+                latency_ms_p50: screen.latency_ms_p50(),
+            }),
+            kbps: kbps(*recent_bytes, passed),
             audio_ms: sound.decoded_blocks * BLOCK_MS,
             audible_ms: sound.audible_blocks * BLOCK_MS,
             concealed_ms: sound.concealed_blocks * BLOCK_MS,
@@ -121,7 +130,7 @@ impl MeetingDriver {
             lost_packets: packets.lost,
             undecryptable: counts.missing_key + counts.authentication_failed + counts.malformed,
             refused: counts.replayed + counts.stale + counts.not_permitted,
-            latency_ms_p50: tally.latency_ms_p50(),
+            latency_ms_p50: camera.latency_ms_p50(),
         }
     }
 }

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use incamera_meeting::Input;
+use incamera_meeting::{Input, MeetingState};
 use incamera_relay_proto::{Ticket, TicketIdentity};
 use incamera_transport::{
-    Clock, Direction as SfuDirection, Discovery, Sfu, SfuError, SfuEvent, SfuSettings, StreamId, Want,
-    connect_sfu,
+    Clock, Direction as SfuDirection, Discovery, OwnStream, PublishPlan, Sfu, SfuError, SfuEvent,
+    SfuSettings, StreamId, Want, connect_sfu,
 };
-use incamera_types::{Fault as _, Mono};
+use incamera_types::{Fault as _, Mono, Retry};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::MeetingDriver;
+use super::{MeetingDriver, sharing};
 use crate::clock;
 use crate::event::{Direction, Event, LocalEvent, Problem, millis};
 use crate::outgoing::Outbound;
@@ -72,6 +72,8 @@ struct Present {
     /// How many streams the SFU carries, while more are wanted.
     most_streams: watch::Receiver<Option<u8>>,
     publishing: Option<JoinHandle<()>>,
+    screen: watch::Sender<Option<PublishPlan>>,
+    sharing: JoinHandle<()>,
     subscribing: JoinHandle<()>,
 }
 
@@ -141,6 +143,7 @@ impl Present {
 
     async fn end(self) {
         self.subscribing.abort();
+        self.sharing.abort();
         if let Some(publishing) = self.publishing {
             publishing.abort();
         }
@@ -158,8 +161,7 @@ impl MeetingDriver {
         if let Some(present) = &self.link.present {
             return present.sfu.renew(ticket.clone());
         }
-        let mut settings = self.link.settings.clone();
-        settings.start_bandwidth_bps = self.publishing.start_bandwidth_bps();
+        let settings = self.link.settings.clone();
         let (sfu, events) = match connect_sfu(ticket.clone(), settings, Clock::new(|| clock::now().mono)) {
             Ok(connected) => connected,
             Err(error) => return self.problem(Problem::of(&error)),
@@ -167,10 +169,20 @@ impl MeetingDriver {
         let (wants, wanted) = watch::channel(self.people.wanted());
         let (most, most_streams) = watch::channel(None);
         let subscribing = tokio::spawn(subscribe(Arc::clone(&sfu), wanted, most, self.events.clone()));
+        let (screen, planned) = watch::channel(None);
+        let sharing = tokio::spawn(sharing::follow(Arc::clone(&sfu), planned));
         self.sealing.order(Outbound::Publisher(Arc::clone(&sfu)));
-        let (identity, publishing) = (ticket.identity, None);
-        let present = Present { identity, sfu, events, wants, most_streams, publishing, subscribing };
-        self.link.present = Some(present);
+        self.link.present = Some(Present {
+            identity: ticket.identity,
+            sfu,
+            events,
+            wants,
+            most_streams,
+            publishing: None,
+            screen,
+            sharing,
+            subscribing,
+        });
         self.publish();
     }
 
@@ -184,6 +196,19 @@ impl MeetingDriver {
             let publishing = publish(Arc::clone(&present.sfu), self.publishing.plan());
             present.publishing = Some(tokio::spawn(publishing));
         }
+        self.publish_screen();
+    }
+
+    /// Begins or ends to publish the screen, as it is shared now.
+    pub(super) fn publish_screen(&self) {
+        let Some(present) = &self.link.present else { return };
+        let waits = present.is_plain() && self.publishing.waits_for_company();
+        let plan = self.publishing.screen_plan().filter(|_| !waits);
+        present.screen.send_if_modified(|planned| {
+            let changed = *planned != plan;
+            *planned = plan;
+            changed
+        });
     }
 
     /// Players are about to connect to what we publish. A plain WHIP server may not pass on that they ask for a key frame
@@ -194,9 +219,13 @@ impl MeetingDriver {
         }
     }
 
-    /// Tells the others what we send.
+    /// Tells the others what we send, once we are in the meeting.
     pub(super) fn announce(&mut self) {
+        if self.machine.state() != MeetingState::InMeeting {
+            return;
+        }
         let streams = self.publishing.announcement();
+        self.publishing.announced(clock::now().mono);
         self.input(Input::Command(incamera_meeting::Command::AnnounceStreams { streams }));
     }
 
@@ -222,28 +251,38 @@ impl MeetingDriver {
             SfuEvent::Connected { direction, took } => {
                 self.link.tickets = TicketAsks::NONE;
                 self.link.set_playing(direction, Playing::Connected);
-                if direction == SfuDirection::Publish {
-                    self.publishing.set_connected();
+                if let SfuDirection::Publish(stream) = direction {
+                    self.publishing.set_connected(stream);
                     self.start_capture();
                     self.expect_players();
                 }
-                self.tell(LocalEvent::SfuConnected { direction: told(direction), took_ms: millis(took) });
+                if let Some(direction) = told(direction) {
+                    self.tell(LocalEvent::SfuConnected { direction, took_ms: millis(took) });
+                }
             }
             SfuEvent::Lost { direction, .. } => {
                 self.link.set_playing(direction, Playing::NotConnected);
-                self.tell(LocalEvent::SfuLost { direction: told(direction) });
+                if let Some(direction) = told(direction) {
+                    self.tell(LocalEvent::SfuLost { direction });
+                }
             }
             SfuEvent::Reconnected { direction, gap } => {
                 self.link.set_playing(direction, Playing::Connected);
                 self.link.told = None;
-                if direction == SfuDirection::Publish {
+                if matches!(direction, SfuDirection::Publish(_)) {
                     self.expect_players();
                 }
-                self.tell(LocalEvent::SfuReconnected { direction: told(direction), gap_ms: millis(gap) });
+                if let Some(direction) = told(direction) {
+                    self.tell(LocalEvent::SfuReconnected { direction, gap_ms: millis(gap) });
+                }
             }
-            SfuEvent::AttemptFailed { error, .. } => {
+            SfuEvent::AttemptFailed { direction, error } => {
                 if matches!(error, SfuError::Ticket) {
                     self.link.tickets.refused(clock::now().mono);
+                } else if direction == SfuDirection::Publish(OwnStream::Screen)
+                    && error.retry() == Retry::Never
+                {
+                    self.stop_sharing();
                 }
                 if self.link.told.replace(error.code()) != Some(error.code()) {
                     self.problem(Problem::of(&error));
@@ -254,9 +293,9 @@ impl MeetingDriver {
     }
 }
 
-async fn publish(sfu: Arc<dyn Sfu>, plan: incamera_transport::PublishPlan) {
+async fn publish(sfu: Arc<dyn Sfu>, plan: PublishPlan) {
     // A failure is told as an event, and attempts go on.
-    if let Err(error) = sfu.publish(plan).await {
+    if let Err(error) = sfu.publish(OwnStream::Person, plan).await {
         tracing::debug!(code = error.code(), "publishing did not succeed at once");
     }
 }
@@ -291,10 +330,12 @@ async fn subscribe(
     }
 }
 
-const fn told(direction: SfuDirection) -> Direction {
+/// What edges are told of. That a screen flows, or no longer does, is told by what concerns sharing.
+const fn told(direction: SfuDirection) -> Option<Direction> {
     match direction {
-        SfuDirection::Publish => Direction::Publish,
-        SfuDirection::Play => Direction::Play,
+        SfuDirection::Publish(OwnStream::Person) => Some(Direction::Publish),
+        SfuDirection::Publish(OwnStream::Screen) => None,
+        SfuDirection::Play => Some(Direction::Play),
     }
 }
 

@@ -16,7 +16,7 @@ use super::pictures::{PictureDecoder, Pictured};
 use super::sound::SoundStage;
 #[cfg(feature = "danger-sabotage")]
 use super::spoiling::SpoiledOpening;
-use super::tally::RemoteTally;
+use super::tally::{PictureTally, RemoteTally};
 use crate::ClientError;
 use crate::clock;
 use crate::inbox::{Inbox, InboxHandle, Next, inbox};
@@ -44,8 +44,8 @@ pub(crate) enum Inbound {
     ReleaseMember(MemberId),
     /// Whether anything may be played.
     Flow(Flow),
-    /// What is known of a member: its name, and the size of its largest picture.
-    Known(Remote, Option<VideoSize>),
+    /// What is known of a member: its name, and the sizes of its largest pictures.
+    Known(Remote, TopSizes),
     /// Give counts of everybody.
     Tallies,
     /// A file could not be written on another thread.
@@ -128,15 +128,41 @@ impl IncomingHandle {
     }
 }
 
+/// Sizes of the largest pictures that a member announced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TopSizes {
+    pub(crate) camera: Option<VideoSize>,
+    /// `None` while no screen is shared.
+    pub(crate) screen: Option<VideoSize>,
+}
+
 /// What is kept of one member.
 #[derive(Default)]
 struct RemoteState {
     remote: Option<Remote>,
+    camera: RemotePictures,
+    screen: RemotePictures,
+    recent_bytes: u64,
+}
+
+/// What is kept of one member's camera or screen.
+#[derive(Default)]
+struct RemotePictures {
     top_size: Option<VideoSize>,
-    camera: Option<PictureDecoder>,
-    screen: Option<PictureDecoder>,
+    decoder: Option<PictureDecoder>,
     key_frame_asked: Option<Now>,
-    tally: RemoteTally,
+    tally: PictureTally,
+}
+
+impl RemoteState {
+    /// The counts so far; begins the next `recent_…` values.
+    fn tally(&mut self) -> RemoteTally {
+        RemoteTally {
+            camera: self.camera.tally.read(),
+            screen: self.screen.top_size.map(|_| self.screen.tally.read()),
+            recent_bytes: core::mem::take(&mut self.recent_bytes),
+        }
+    }
 }
 
 struct OpeningThread {
@@ -204,10 +230,15 @@ impl OpeningThread {
             Inbound::ReleaseMember(member) => self.receiver.release_member(member),
             Inbound::Flow(Flow::Open) => self.receiver.start(),
             Inbound::Flow(Flow::Stopped) => self.receiver.stop(),
-            Inbound::Known(remote, top_size) => {
+            Inbound::Known(remote, top_sizes) => {
                 let state = self.remotes.entry(remote.member).or_default();
                 state.remote = Some(remote);
-                state.top_size = top_size.or(state.top_size);
+                state.camera.top_size = top_sizes.camera.or(state.camera.top_size);
+                state.screen.top_size = top_sizes.screen;
+                if top_sizes.screen.is_none() {
+                    // What is shared next has nothing to do with what was.
+                    state.screen.decoder = None;
+                }
             }
             Inbound::Tallies => self.tallies(now),
             Inbound::ReceptionFailed(error) => self.reception_failed(error),
@@ -240,7 +271,7 @@ impl OpeningThread {
         #[cfg(feature = "danger-sabotage")]
         let delivered = self.spoiled.deliver(delivered, self.stream.as_ref());
         let state = self.remotes.entry(delivered.member).or_default();
-        state.tally.bytes(delivered.frame.payload().len());
+        state.recent_bytes += delivered.frame.payload().len() as u64;
         let remote = state
             .remote
             .get_or_insert_with(|| Remote { member: delivered.member, name: delivered.member.to_string() });
@@ -258,9 +289,9 @@ impl OpeningThread {
         let opened = SystemClock.now();
         let frame = &delivered.frame;
         let Some(state) = self.remotes.get_mut(&delivered.member) else { return };
-        let slot =
-            if Context::SCREEN.contains(&frame.context()) { &mut state.screen } else { &mut state.camera };
-        let decoder = match slot {
+        let is_screen = Context::SCREEN.contains(&frame.context());
+        let pictures = if is_screen { &mut state.screen } else { &mut state.camera };
+        let decoder = match &mut pictures.decoder {
             Some(decoder) => decoder,
             none => match PictureDecoder::new() {
                 #[cfg(feature = "danger-sabotage")]
@@ -277,9 +308,9 @@ impl OpeningThread {
             Pictured::Nothing => {}
             Pictured::KeyFrameNeeded => {
                 let now = clock::now();
-                let asked = state.key_frame_asked.filter(|at| now.mono.since(at.mono) < KEY_FRAME_ASK_EVERY);
-                if asked.is_none() {
-                    state.key_frame_asked = Some(now);
+                let asked = pictures.key_frame_asked;
+                if asked.is_none_or(|at| now.mono.since(at.mono) >= KEY_FRAME_ASK_EVERY) {
+                    pictures.key_frame_asked = Some(now);
                     let stream = self.stream.clone();
                     self.report(IncomingReport::KeyFrameNeeded { member: delivered.member, stream });
                 }
@@ -291,8 +322,8 @@ impl OpeningThread {
                     tracing::debug!("a picture of no usable size was dropped");
                     return;
                 };
-                state.tally.picture(frame.context(), size, delivered.capture, decoded);
-                let first = state.tally.pictures == 1;
+                pictures.tally.picture(frame.context(), size, delivered.capture, decoded);
+                let first = pictures.tally.pictures == 1 && !is_screen;
                 let facts = FrameFacts {
                     context: frame.context(),
                     epoch_bits: frame.kid().epoch_bits(),
@@ -302,7 +333,7 @@ impl OpeningThread {
                     opened,
                     decoded,
                 };
-                let top_size = state.top_size.unwrap_or(size);
+                let top_size = pictures.top_size.unwrap_or(size);
                 let written = match (&self.reception, &state.remote) {
                     (Some(reception), Some(remote)) => {
                         let due = self.sound.due(remote.member, decoded, delivered.capture);
@@ -329,9 +360,10 @@ impl OpeningThread {
     fn tallies(&mut self, now: Now) {
         let counts: HashMap<MemberId, MemberCounts> =
             self.receiver.members(now).map(|media| (media.member, media.counts)).collect();
-        let tallies = self.remotes.iter_mut().map(|(member, state)| {
-            (*member, state.tally.read(), counts.get(member).copied().unwrap_or_default())
-        });
+        let tallies = self
+            .remotes
+            .iter_mut()
+            .map(|(member, state)| (*member, state.tally(), counts.get(member).copied().unwrap_or_default()));
         let tallies = tallies.collect();
         self.report(IncomingReport::Tallies(tallies));
     }

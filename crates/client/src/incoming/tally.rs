@@ -16,18 +16,27 @@ const PLAUSIBLE_LATENCY: Duration = Duration::from_secs(10);
 /// Latencies kept between two readings: a second of pictures.
 const LATENCIES: usize = 240;
 
-/// Everything counted since the first frame of one participant; the `recent_…` values since the last reading.
-#[derive(Clone, Debug, Default)]
+/// What came from one participant.
+#[derive(Clone, Debug)]
 pub(crate) struct RemoteTally {
+    pub(crate) camera: PictureTally,
+    /// `None` while none is shared.
+    pub(crate) screen: Option<PictureTally>,
+    /// Bytes of everything that was opened since the last reading.
+    pub(crate) recent_bytes: u64,
+}
+
+/// Everything counted since the first picture of a camera or screen; the `recent_…` values since the last reading.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PictureTally {
     pub(crate) pictures: u64,
     pub(crate) recent_pictures: u64,
-    pub(crate) recent_bytes: u64,
     pub(crate) layer: u8,
     pub(crate) size: (u16, u16),
     latencies_us: Vec<u64>,
 }
 
-impl RemoteTally {
+impl PictureTally {
     /// A picture was decoded.
     pub(crate) fn picture(&mut self, context: Context, size: VideoSize, captured: Mono, decoded: Mono) {
         self.pictures += 1;
@@ -40,16 +49,10 @@ impl RemoteTally {
         }
     }
 
-    /// A frame of so many bytes was opened.
-    pub(crate) fn bytes(&mut self, bytes: usize) {
-        self.recent_bytes += bytes as u64;
-    }
-
     /// The counts so far; begins the next `recent_…` values.
     pub(crate) fn read(&mut self) -> Self {
         let read = self.clone();
         self.recent_pictures = 0;
-        self.recent_bytes = 0;
         self.latencies_us.clear();
         read
     }
@@ -100,7 +103,7 @@ mod tests {
 
     #[test]
     fn latency_is_the_median_and_other_machines_have_none() {
-        let mut tally = RemoteTally::default();
+        let mut tally = PictureTally::default();
         for (captured, decoded) in [(0, 9_000), (0, 5_000), (0, 7_000), (0, 60_000_000), (8, 3)] {
             let (captured, decoded) = (Mono::from_micros(captured), Mono::from_micros(decoded));
             tally.picture(Context::CameraHigh, VideoSize::new(640, 360).unwrap(), captured, decoded);

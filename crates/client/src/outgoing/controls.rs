@@ -14,26 +14,15 @@ pub enum Switch {
     Off,
 }
 
-/// Shared by the driver (which writes) and the capture threads (which read).
-pub(crate) struct SendControls {
+/// For sound. Shared by the driver (which writes) and the capture thread (which reads).
+pub(crate) struct SoundControls {
     microphone: AtomicBool,
-    camera: AtomicBool,
-    /// One bit for each layer whose next picture has to be a key frame.
-    key_frames: AtomicU8,
-    /// Target of each layer in kbit/s; 0 switches it off.
-    layer_kbps: [AtomicU32; 3],
-    audio_kbps: u32,
+    kbps: u32,
 }
 
-impl SendControls {
-    pub(crate) fn new(layer_kbps: [u32; 3], audio_kbps: u32) -> Self {
-        Self {
-            microphone: AtomicBool::new(true),
-            camera: AtomicBool::new(true),
-            key_frames: AtomicU8::new(0),
-            layer_kbps: layer_kbps.map(AtomicU32::new),
-            audio_kbps,
-        }
+impl SoundControls {
+    pub(crate) const fn new(kbps: u32) -> Self {
+        Self { microphone: AtomicBool::new(true), kbps }
     }
 
     pub(crate) fn set_microphone(&self, switch: Switch) {
@@ -44,12 +33,35 @@ impl SendControls {
         self.microphone.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_camera(&self, switch: Switch) {
-        self.camera.store(switch == Switch::On, Ordering::Relaxed);
+    pub(crate) const fn kbps(&self) -> u32 {
+        self.kbps
+    }
+}
+
+/// For the pictures of one source. Shared by the driver (which writes) and the capture thread (which reads).
+pub(crate) struct PictureControls {
+    is_on: AtomicBool,
+    /// One bit for each layer whose next picture has to be a key frame.
+    key_frames: AtomicU8,
+    /// Target of each layer in kbit/s; 0 switches it off.
+    layer_kbps: [AtomicU32; 3],
+}
+
+impl PictureControls {
+    pub(crate) fn new(layer_kbps: [u32; 3]) -> Self {
+        Self {
+            is_on: AtomicBool::new(true),
+            key_frames: AtomicU8::new(0),
+            layer_kbps: layer_kbps.map(AtomicU32::new),
+        }
     }
 
-    pub(crate) fn camera_is_on(&self) -> bool {
-        self.camera.load(Ordering::Relaxed)
+    pub(crate) fn switch(&self, switch: Switch) {
+        self.is_on.store(switch == Switch::On, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_on(&self) -> bool {
+        self.is_on.load(Ordering::Relaxed)
     }
 
     pub(crate) fn request_key_frame(&self, layer: Layer) {
@@ -71,10 +83,6 @@ impl SendControls {
     pub(crate) fn layer_kbps(&self) -> [u32; 3] {
         [0, 1, 2].map(|index: usize| self.layer_kbps[index].load(Ordering::Relaxed))
     }
-
-    pub(crate) const fn audio_kbps(&self) -> u32 {
-        self.audio_kbps
-    }
 }
 
 #[cfg(test)]
@@ -83,7 +91,7 @@ mod tests {
 
     #[test]
     fn key_frame_requests_are_taken_once() {
-        let controls = SendControls::new([800, 0, 0], 40);
+        let controls = PictureControls::new([800, 0, 0]);
         controls.request_key_frame(Layer::Low);
         controls.request_key_frame(Layer::High);
         controls.request_key_frame(Layer::High);

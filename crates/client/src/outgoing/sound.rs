@@ -8,7 +8,7 @@ use incamera_media::opus::{Encoder, EncoderConfig, OpusError, Signal};
 use incamera_sframe::{FrameKind, MediaFrame, MediaTime, Padding, TemporalLayer};
 use incamera_types::{Context, FrameBuf};
 
-use super::controls::SendControls;
+use super::controls::SoundControls;
 use super::sealing::SealingHandle;
 
 /// Room for the largest Opus packet of 20 ms (RFC 6716 §3.4).
@@ -18,18 +18,17 @@ const PACKET_CAPACITY: usize = 1_275;
 pub(crate) struct SoundEncoder {
     encoder: Encoder,
     blocks: u64,
-    controls: Arc<SendControls>,
+    controls: Arc<SoundControls>,
     sealing: SealingHandle,
 }
 
 impl SoundEncoder {
     pub(crate) fn new(
         signal: Signal,
-        controls: Arc<SendControls>,
+        controls: Arc<SoundControls>,
         sealing: SealingHandle,
     ) -> Result<Self, OpusError> {
-        let kbps = controls.audio_kbps();
-        let config = EncoderConfig { bitrate_kbps: kbps, signal, ..EncoderConfig::default() };
+        let config = EncoderConfig { bitrate_kbps: controls.kbps(), signal, ..EncoderConfig::default() };
         Ok(Self { encoder: Encoder::new(&config)?, blocks: 0, controls, sealing })
     }
 

@@ -22,7 +22,7 @@ const SLOTS_RELATION: &str = "urn:incamera:slots";
 /// Our relation: the room's streams.
 const STREAMS_RELATION: &str = "urn:incamera:streams";
 
-/// `POST /whip`: publish (RFC 9725 §4.2).
+/// `POST /whip`: publish under one's own name (RFC 9725 §4.2).
 pub(super) async fn publish(
     State(shared): State<Arc<Shared>>,
     uri: (OriginalUri, Uri),
@@ -30,7 +30,21 @@ pub(super) async fn publish(
     headers: HeaderMap,
     Timely(offer): Timely<String>,
 ) -> Result<Response, Refusal> {
-    open(&shared, &uri, authorized.from, &headers, offer, Purpose::Publish).await
+    let purpose = Purpose::Publish(authorized.holder.identity);
+    open(&shared, &uri, authorized.from, &headers, offer, purpose).await
+}
+
+/// `POST /whip/{stream}`: publish one's own stream of this name.
+pub(super) async fn publish_stream(
+    State(shared): State<Arc<Shared>>,
+    uri: (OriginalUri, Uri),
+    authorized: Authorized,
+    Path(stream): Path<String>,
+    headers: HeaderMap,
+    Timely(offer): Timely<String>,
+) -> Result<Response, Refusal> {
+    let purpose = Purpose::Publish(Pseudonym::parse(&stream).map_err(|_| Refusal::UnknownStream)?);
+    open(&shared, &uri, authorized.from, &headers, offer, purpose).await
 }
 
 /// `POST /whep/{stream}`: play one stream, as any WHEP player does.
@@ -107,7 +121,7 @@ fn created(
     for server in &shared.config.ice_servers {
         response::add_ice_server(headers, server);
     }
-    if *purpose != Purpose::Publish {
+    if !matches!(purpose, Purpose::Publish(_)) {
         response::add_link(headers, &format!("{location}/layer"), LAYER_RELATION);
     }
     if *purpose == Purpose::WatchSlots {

@@ -49,6 +49,7 @@ pub(super) enum Role {
 
 /// A client that sends one stream.
 pub(super) struct Publisher {
+    pub(super) stream: Pseudonym,
     pub(super) audio: Option<Mid>,
     pub(super) video: Option<Mid>,
     /// Offered video layers and their rids (`None` without simulcast).
@@ -131,8 +132,14 @@ impl Connection {
 }
 
 impl Publisher {
-    pub(super) fn new(audio: Option<Mid>, video: Option<Mid>, layers: Vec<(Option<Rid>, Layer)>) -> Self {
+    pub(super) fn new(
+        stream: Pseudonym,
+        audio: Option<Mid>,
+        video: Option<Mid>,
+        layers: Vec<(Option<Rid>, Layer)>,
+    ) -> Self {
         Self {
+            stream,
             audio,
             video,
             layers,

@@ -34,8 +34,8 @@ impl SfuMachine {
             return;
         };
         #[cfg(feature = "danger-record")]
-        if let Some(recorder) = &mut self.recorder {
-            recorder.record(&connection.caller.identity, medium, &packet.payload);
+        if let (Some(recorder), Some(publisher)) = (&mut self.recorder, connection.publisher()) {
+            recorder.record(&publisher.stream, medium, &packet.payload);
         }
         let cost = egress::cost(packet.payload.len());
         let is_within_rate = connection.published.take_many(now, self.limits.publisher_bytes, cost);
@@ -80,15 +80,16 @@ impl SfuMachine {
 
     #[cfg(feature = "danger-hostile-sfu")]
     fn forward_under_attack(&mut self, now: Instant, id: ConnectionId, packet: MediaPacket) {
-        let Some(caller) = self.connections.get(&id).map(|c| c.caller.clone()) else {
+        let Some(connection) = self.connections.get(&id) else {
             return;
         };
-        let Some(stage) = self.hostility.get_mut(&caller.room) else {
+        let room_id = connection.caller.room;
+        let Some((stage, publisher)) = self.hostility.get_mut(&room_id).zip(connection.publisher()) else {
             self.forward_honestly(now, id, &packet);
             return;
         };
-        for (claimed, packet) in stage.attack(&caller.identity, packet) {
-            let room = self.rooms.get(&caller.room);
+        for (claimed, packet) in stage.attack(&publisher.stream, packet) {
+            let room = self.rooms.get(&room_id);
             let source = room.and_then(|r| r.publishers.get(&claimed)).copied();
             // Key frames are asked of whoever really sends.
             if let Some((layer, urgency)) = self.forward(now, source.unwrap_or(id), &packet) {

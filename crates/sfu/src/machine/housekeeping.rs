@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use incamera_types::RoomId;
 use str0m::bwe::Bitrate;
 
-use super::connection::Connection;
+use super::connection::{Connection, Publisher};
 use super::{ConnectionId, SfuMachine};
 use crate::forward::{Layer, Reception, Urgency};
 use crate::pseudonym::Pseudonym;
@@ -118,9 +118,7 @@ impl SfuMachine {
         let room = connection.caller.room;
         if let Some(state) = self.rooms.get_mut(&room) {
             state.members.remove(&id);
-            if state.publishers.get(&connection.caller.identity) == Some(&id) {
-                state.publishers.remove(&connection.caller.identity);
-            }
+            state.publishers.retain(|_, publisher| *publisher != id);
         }
         for subscriber in connection.publisher().map_or(&[][..], |p| &p.subscribers) {
             let player = self.connections.get_mut(&subscriber.player);
@@ -141,7 +139,7 @@ impl SfuMachine {
             let video = publisher.layers.iter();
             let video = video.map(|(_, layer)| (Some(*layer), publisher.video_reception(*layer)));
             let all = audio.into_iter().chain(video);
-            all.map(|(layer, reception)| stream_stats(connection, layer, reception))
+            all.map(|(layer, reception)| stream_stats(connection, publisher, layer, reception))
         });
         let streams: Vec<_> = streams.collect();
         let publishers = self.connections.values().filter(|c| c.publisher().is_some());
@@ -162,10 +160,15 @@ impl SfuMachine {
     }
 }
 
-fn stream_stats(connection: &Connection, layer: Option<Layer>, reception: &Reception) -> StreamStats {
+fn stream_stats(
+    connection: &Connection,
+    publisher: &Publisher,
+    layer: Option<Layer>,
+    reception: &Reception,
+) -> StreamStats {
     StreamStats {
         room: connection.caller.room,
-        stream: connection.caller.identity.clone(),
+        stream: publisher.stream.clone(),
         layer,
         packets: reception.packets,
         bytes: reception.bytes,

@@ -50,7 +50,9 @@ impl SfuMachine {
         if !self.offers.allows(now, caller.address) {
             return Err(Refusal::TooManyRequests);
         }
-        if *purpose == Purpose::Publish && caller.rights != Rights::WatchAndPublish {
+        if let Purpose::Publish(stream) = purpose
+            && (caller.rights != Rights::WatchAndPublish || !caller.identity.owns(stream))
+        {
             return Err(Refusal::Forbidden);
         }
         let prepared = PreparedOffer::check(offer, purpose, &self.limits)?;
@@ -85,9 +87,11 @@ impl SfuMachine {
     fn admit(&mut self, now: Instant, connection: Connection, ufrag: String) {
         let id = self.next_id;
         self.next_id += 1;
-        let (room, identity) = (connection.caller.room, connection.caller.identity.clone());
-        let publishes = connection.publisher().is_some();
-        if publishes && let Some(old) = self.room(now, room).publishers.get(&identity).copied() {
+        let room = connection.caller.room;
+        let published = connection.publisher().map(|publisher| publisher.stream.clone());
+        let replaced =
+            published.as_ref().and_then(|stream| self.room(now, room).publishers.get(stream).copied());
+        if let Some(old) = replaced {
             // A client that lost its connection publishes again before the old session is found idle.
             self.close(now, old);
         }
@@ -96,7 +100,7 @@ impl SfuMachine {
         self.sessions.insert(connection.session.clone(), id);
         self.connections.insert(id, connection);
         self.room(now, room).members.insert(id);
-        if publishes {
+        if published.is_some() {
             self.attach_publisher(now, id);
         }
         for track in 0..tracks {
@@ -146,10 +150,12 @@ impl SfuMachine {
     fn check_space(&self, caller: &Caller, purpose: &Purpose) -> Result<(), Refusal> {
         if let Some(room) = self.rooms.get(&caller.room) {
             let publishers = room.publishers.len();
-            let replaces = room.publishers.contains_key(&caller.identity);
-            let publishes = *purpose == Purpose::Publish && !replaces;
+            let adds = match purpose {
+                Purpose::Publish(stream) => !room.publishers.contains_key(stream),
+                Purpose::WatchStream(_) | Purpose::WatchSlots => false,
+            };
             if room.members.len() >= self.limits.connections_per_room
-                || (publishes && publishers >= self.limits.publishers_per_room)
+                || (adds && publishers >= self.limits.publishers_per_room)
             {
                 return Err(Refusal::RoomFull);
             }
@@ -184,7 +190,7 @@ impl SfuMachine {
             let answer = rtc.sdp_api().accept_offer(offer);
             let answer = answer.map_err(|_| Refusal::UnsupportedSdp)?.to_sdp_string();
             let role = match purpose {
-                Purpose::Publish => publisher(&prepared.media),
+                Purpose::Publish(stream) => publisher(stream, &prepared.media),
                 Purpose::WatchStream(stream) => player(&mut rtc, &prepared.media, Some(stream))?,
                 Purpose::WatchSlots => player(&mut rtc, &prepared.media, None)?,
             };
@@ -231,7 +237,7 @@ fn stack_config(purpose: &Purpose) -> RtcConfig {
         .set_extension(4, Extension::RtpMid);
     config.set_initial_stun_rto(FIRST_CHECK_REPEATED_AFTER);
     match purpose {
-        Purpose::Publish => config
+        Purpose::Publish(_) => config
             .set_extension(3, Extension::TransportSequenceNumber)
             .set_extension(10, Extension::RtpStreamId)
             .set_extension(11, Extension::RepairedRtpStreamId),
@@ -239,7 +245,7 @@ fn stack_config(purpose: &Purpose) -> RtcConfig {
     }
 }
 
-fn publisher(media: &[OfferedMedia]) -> Role {
+fn publisher(stream: &Pseudonym, media: &[OfferedMedia]) -> Role {
     let mid_of = |kind| media.iter().find(|m| m.kind == kind).map(|m| mid(&m.mid));
     let video = media.iter().find(|m| m.kind == Kind::Video);
     let rids = video.map_or(&[][..], |m| m.rids.as_slice());
@@ -252,7 +258,7 @@ fn publisher(media: &[OfferedMedia]) -> Role {
         _ => vec![(None, Layer::High)],
     };
     let layers = if video.is_some() { layers } else { Vec::new() };
-    let publisher = Publisher::new(mid_of(Kind::Audio), mid_of(Kind::Video), layers);
+    let publisher = Publisher::new(stream.clone(), mid_of(Kind::Audio), mid_of(Kind::Video), layers);
     Role::Publisher(Box::new(publisher))
 }
 

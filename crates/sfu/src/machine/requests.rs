@@ -296,7 +296,8 @@ mod tests {
         let from = Requester { grant: GrantId::of(bearer.reveal()), address: None };
         let mut open = || {
             let (reply, mut answer) = oneshot::channel();
-            let action = Action::Open { purpose: Purpose::Publish, offer: "no offer".to_owned(), reply };
+            let purpose = Purpose::Publish(ada.clone());
+            let action = Action::Open { purpose, offer: "no offer".to_owned(), reply };
             machine.handle_request(now, Request { from, action });
             answer.try_recv().unwrap().unwrap_err()
         };

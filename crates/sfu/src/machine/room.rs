@@ -77,10 +77,10 @@ impl SfuMachine {
 
     /// A publisher is there: every track in its room that is bound to its stream gets it.
     pub(super) fn attach_publisher(&mut self, now: Instant, id: ConnectionId) {
-        let Some(connection) = self.connections.get(&id) else {
+        let published = self.connections.get(&id).and_then(|c| Some((c.caller.room, c.publisher()?)));
+        let Some((room, stream)) = published.map(|(room, publisher)| (room, publisher.stream.clone())) else {
             return;
         };
-        let (room, stream) = (connection.caller.room, connection.caller.identity.clone());
         let state = self.room(now, room);
         state.publishers.insert(stream.clone(), id);
         for player in state.members.clone() {

@@ -3,7 +3,7 @@
 use incamera_sfu::{Rate, Rights, SfuConfig};
 use reqwest::{Method, StatusCode};
 
-use crate::harness::{ROOM, Server};
+use crate::harness::{ROOM, Server, name};
 use crate::peer::{Offering, Seen};
 
 #[tokio::test]
@@ -102,6 +102,31 @@ async fn mangled_offers_never_take_the_server_down() {
         }
     }
     assert_eq!(server.sfu.stats().await.unwrap().connections_failed, 0);
+}
+
+// Whoever could publish a stream of somebody's name would take the place of what that person sends.
+#[tokio::test]
+async fn nobody_publishes_under_anothers_name() {
+    let server = Server::start().await;
+    let bearer = server.bearer(ROOM, "eve", Rights::WatchAndPublish);
+    for (path, status) in [
+        ("/sfu/whip/ada", StatusCode::FORBIDDEN),
+        ("/sfu/whip/ada-screen", StatusCode::FORBIDDEN),
+        ("/sfu/whip/eve-screen-screen", StatusCode::FORBIDDEN),
+        ("/sfu/whip/eve%2f", StatusCode::NOT_FOUND),
+        ("/sfu/whip/eve", StatusCode::CREATED),
+        ("/sfu/whip/eve-screen", StatusCode::CREATED),
+    ] {
+        let offering = Offering::publisher(&[]).await;
+        assert_eq!(server.offer(path, &bearer, &offering.offer).await.status(), status, "{path}");
+    }
+    let watching = server.bearer(ROOM, "ben", Rights::Watch);
+    let offering = Offering::publisher(&[]).await;
+    let refused = server.offer("/sfu/whip/ben-screen", &watching, &offering.offer).await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    assert_eq!(server.sfu.stats().await.unwrap().publishers, 2);
+    server.sfu.revoke(ROOM, &name("eve"));
+    assert_eq!(server.sfu.stats().await.unwrap().publishers, 0, "the screen goes with its owner (SEC-05)");
 }
 
 #[tokio::test]

@@ -1,21 +1,23 @@
-//! The loop that keeps us in the room: one session, whose loss in any part begins all of it anew.
+//! The loop that keeps us in the room: one session, whose loss in any part begins all of it anew. Only a screen that
+//! the server does not take leaves the rest as it is.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
 
 use super::Command;
 use super::messages::RoomEvent;
 use super::room::Room;
 use super::socket::keepalive_timer;
-use crate::outbox::Outgoing;
+use crate::outbox::{Outgoing, PerOwnStream};
 use crate::peer::{Player, Publication};
 use crate::shared::Shared;
 use crate::sink::Sink;
-use crate::supervise::{Next, Supervisor, pause_or_never};
-use crate::{Direction, LossReason, PublishPlan, SfuError, SfuEvent, Want};
+use crate::supervise::{FirstResult, Next, Supervisor, at_or_never, pause_or_never};
+use crate::{Direction, LossReason, OwnStream, PublishPlan, SfuError, SfuEvent, Want};
 
 /// Why a session ended.
 enum Stop {
@@ -38,31 +40,39 @@ struct Media {
     events: mpsc::Receiver<MediaEvent>,
     told: mpsc::Sender<MediaEvent>,
     tasks: JoinSet<()>,
+    screen: Option<AbortHandle>,
 }
 
 pub(super) struct JanusDriver {
     shared: Arc<Shared>,
     commands: mpsc::Receiver<Command>,
-    outgoing: Arc<Mutex<Outgoing>>,
-    plan: Option<PublishPlan>,
+    outgoing: PerOwnStream<Arc<Mutex<Outgoing>>>,
+    plans: PerOwnStream<Option<PublishPlan>>,
     wants: Vec<Want>,
-    publishing: Supervisor,
+    publishing: PerOwnStream<Supervisor>,
     playing: Supervisor,
+    /// When a screen that was refused is tried again.
+    screen_again: Option<Instant>,
     /// Directions that were connected in this session.
     up: Vec<Direction>,
 }
 
 impl JanusDriver {
-    pub(super) fn new(shared: Arc<Shared>, commands: mpsc::Receiver<Command>, outgoing: Outgoing) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        commands: mpsc::Receiver<Command>,
+        outgoing: PerOwnStream<Outgoing>,
+    ) -> Self {
         let supervisor = |direction| Supervisor::new(direction, shared.sink.clone(), None);
         Self {
-            publishing: supervisor(Direction::Publish),
+            publishing: PerOwnStream::make(|stream| supervisor(Direction::Publish(stream))),
             playing: supervisor(Direction::Play),
             shared,
             commands,
-            outgoing: Arc::new(Mutex::new(outgoing)),
-            plan: None,
+            outgoing: outgoing.map(|outgoing| Arc::new(Mutex::new(outgoing))),
+            plans: PerOwnStream::make(|_| None),
             wants: Vec::new(),
+            screen_again: None,
             up: Vec::new(),
         }
     }
@@ -71,7 +81,9 @@ impl JanusDriver {
         loop {
             let mut changes = self.shared.changes();
             let stop = self.stay().await;
-            self.outgoing.lock().await.close();
+            for stream in OwnStream::ALL {
+                self.outgoing.of(stream).lock().await.close();
+            }
             let pause = match stop {
                 Stop::Lost(why) => Some(self.lost(why).await),
                 Stop::Failed(error) => self.failed(error).await,
@@ -101,6 +113,7 @@ impl JanusDriver {
     /// One session from joining to its end.
     async fn stay(&mut self) -> Stop {
         self.up.clear();
+        self.screen_again = None;
         let shared = Arc::clone(&self.shared);
         let mut room = match self.listen_while(Room::join(&shared)).await {
             Ok(Ok(room)) => room,
@@ -108,9 +121,9 @@ impl JanusDriver {
             Err(stop) => return stop,
         };
         let (told, events) = mpsc::channel(8);
-        let mut media = Media { events, told, tasks: JoinSet::new() };
+        let mut media = Media { events, told, tasks: JoinSet::new(), screen: None };
         self.shared.sink.tell(SfuEvent::StreamsChanged { available: room.available() }).await;
-        let stop = match self.begin(&room, &mut media).await {
+        let stop = match self.begin(&mut room, &mut media).await {
             Ok(()) => self.follow(&mut room, &mut media).await,
             Err(error) => Stop::Failed(error),
         };
@@ -121,11 +134,52 @@ impl JanusDriver {
         stop
     }
 
-    async fn begin(&mut self, room: &Room, media: &mut Media) -> Result<(), SfuError> {
-        let Some(plan) = &self.plan else { return Ok(()) };
-        let publication = room.publish(&self.shared, plan).await?;
-        media.publish(publication, Arc::clone(&self.outgoing), self.shared.sink.clone());
+    async fn begin(&mut self, room: &mut Room, media: &mut Media) -> Result<(), SfuError> {
+        for stream in OwnStream::ALL {
+            self.begin_stream(room, media, stream).await?;
+        }
         Ok(())
+    }
+
+    async fn begin_stream(
+        &mut self,
+        room: &mut Room,
+        media: &mut Media,
+        stream: OwnStream,
+    ) -> Result<(), SfuError> {
+        let Some(plan) = self.plans.of(stream) else { return Ok(()) };
+        match room.publish(&self.shared, stream, plan).await {
+            Ok(publication) => {
+                let outgoing = Arc::clone(self.outgoing.of(stream));
+                media.publish(stream, publication, outgoing, self.shared.sink.clone());
+                Ok(())
+            }
+            Err(error) if stream == OwnStream::Screen => {
+                self.screen_again = match self.publishing.of_mut(stream).failed(error).await {
+                    Next::Pause(pause) => Some(Instant::now() + pause),
+                    Next::WaitForChange => None,
+                };
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes a plan. Whether there was one before.
+    fn plan(&mut self, stream: OwnStream, plan: PublishPlan, first: FirstResult) -> bool {
+        let (direction, sink) = (Direction::Publish(stream), self.shared.sink.clone());
+        *self.publishing.of_mut(stream) = Supervisor::new(direction, sink, Some(first));
+        self.plans.of_mut(stream).replace(plan).is_some()
+    }
+
+    async fn end_screen(&mut self, room: &mut Room, media: &mut Media) {
+        if let Some(task) = media.screen.take() {
+            task.abort();
+        }
+        self.screen_again = None;
+        self.up.retain(|direction| *direction != Direction::Publish(OwnStream::Screen));
+        self.outgoing.of(OwnStream::Screen).lock().await.close();
+        room.end_screen().await;
     }
 
     async fn follow(&mut self, room: &mut Room, media: &mut Media) -> Stop {
@@ -142,7 +196,9 @@ impl JanusDriver {
             tokio::select! {
                 event = room.socket.events.recv() => match event {
                     None => return Stop::Lost(LossReason::Signalling),
-                    Some(RoomEvent::Ended) => return Stop::Lost(LossReason::ClosedByServer),
+                    Some(RoomEvent::Ended { handle }) => if room.uses(handle) {
+                        return Stop::Lost(LossReason::ClosedByServer);
+                    },
                     Some(event) => if room.note(event) {
                         self.shared.sink.tell(SfuEvent::StreamsChanged { available: room.available() }).await;
                         arrange = true;
@@ -159,38 +215,69 @@ impl JanusDriver {
                 _ = keepalive.tick() => if room.socket.keepalive().await.is_err() {
                     return Stop::Lost(LossReason::Signalling);
                 },
-                command = self.commands.recv() => match command {
-                    Some(Command::Publish { plan, first }) => {
-                        let replaced = self.plan.replace(plan).is_some();
-                        self.publishing =
-                            Supervisor::new(Direction::Publish, self.shared.sink.clone(), Some(first));
-                        if replaced {
-                            return Stop::Lost(LossReason::Requested);
-                        }
-                        if let Err(error) = self.begin(room, media).await {
-                            return Stop::Failed(error);
-                        }
+                () = at_or_never(self.screen_again) => {
+                    self.screen_again = None;
+                    if let Err(error) = self.begin_stream(room, media, OwnStream::Screen).await {
+                        return Stop::Failed(error);
                     }
-                    Some(Command::Subscribe { wants, done }) => {
-                        self.wants = wants;
-                        match room.subscribe(&self.shared, &self.wants).await {
-                            Ok(player) => {
-                                player.into_iter().for_each(|player| media.play(player));
-                                drop(done.send(Ok(())));
-                            }
-                            // What Janus and we think of the subscription may differ now: begin anew.
-                            Err(error) => {
-                                drop(done.send(Err(error.clone())));
-                                return Stop::Failed(error);
-                            }
-                        }
+                }
+                command = self.commands.recv() => {
+                    if let Err(stop) = self.take(command, room, media).await {
+                        return stop;
                     }
-                    Some(Command::AskKeyFrame(stream)) => room.ask_key_frame(&stream),
-                    Some(Command::Restart) => return Stop::Lost(LossReason::Requested),
-                    Some(Command::Close { done }) => return Stop::Close(done),
-                    None => return Stop::Abandoned,
-                },
+                }
             }
+        }
+    }
+
+    /// Does what was asked for, in a session that stands.
+    async fn take(
+        &mut self,
+        command: Option<Command>,
+        room: &mut Room,
+        media: &mut Media,
+    ) -> Result<(), Stop> {
+        match command {
+            Some(Command::Publish { stream, plan, first }) => {
+                if self.plan(stream, plan, first) {
+                    match stream {
+                        OwnStream::Person => return Err(Stop::Lost(LossReason::Requested)),
+                        OwnStream::Screen => self.end_screen(room, media).await,
+                    }
+                }
+                self.begin_stream(room, media, stream).await.map_err(Stop::Failed)
+            }
+            Some(Command::Unpublish { stream, done }) => {
+                let was_planned = self.plans.of_mut(stream).take().is_some();
+                if stream == OwnStream::Screen {
+                    self.end_screen(room, media).await;
+                }
+                done.send(()).ok();
+                let ends_session = was_planned && stream == OwnStream::Person;
+                if ends_session { Err(Stop::Lost(LossReason::Requested)) } else { Ok(()) }
+            }
+            Some(Command::Subscribe { wants, done }) => {
+                self.wants = wants;
+                match room.subscribe(&self.shared, &self.wants).await {
+                    Ok(player) => {
+                        player.into_iter().for_each(|player| media.play(player));
+                        drop(done.send(Ok(())));
+                        Ok(())
+                    }
+                    // What Janus and we think of the subscription may differ now: begin anew.
+                    Err(error) => {
+                        drop(done.send(Err(error.clone())));
+                        Err(Stop::Failed(error))
+                    }
+                }
+            }
+            Some(Command::AskKeyFrame(stream)) => {
+                room.ask_key_frame(&stream);
+                Ok(())
+            }
+            Some(Command::Restart) => Err(Stop::Lost(LossReason::Requested)),
+            Some(Command::Close { done }) => Err(Stop::Close(done)),
+            None => Err(Stop::Abandoned),
         }
     }
 
@@ -201,10 +288,12 @@ impl JanusDriver {
             tokio::select! {
                 result = &mut work => return Ok(result),
                 command = self.commands.recv() => match command {
-                    Some(Command::Publish { plan, first }) => {
-                        self.plan = Some(plan);
-                        self.publishing =
-                            Supervisor::new(Direction::Publish, self.shared.sink.clone(), Some(first));
+                    Some(Command::Publish { stream, plan, first }) => {
+                        self.plan(stream, plan, first);
+                    }
+                    Some(Command::Unpublish { stream, done }) => {
+                        *self.plans.of_mut(stream) = None;
+                        done.send(()).ok();
                     }
                     Some(Command::Subscribe { wants, done }) => {
                         self.wants = wants;
@@ -221,7 +310,7 @@ impl JanusDriver {
 
     fn supervisor(&mut self, direction: Direction) -> &mut Supervisor {
         match direction {
-            Direction::Publish => &mut self.publishing,
+            Direction::Publish(stream) => self.publishing.of_mut(stream),
             Direction::Play => &mut self.playing,
         }
     }
@@ -238,7 +327,9 @@ impl JanusDriver {
         if !self.up.is_empty() {
             self.lost(LossReason::Signalling).await;
         }
-        let direction = if self.plan.is_some() { Direction::Publish } else { Direction::Play };
+        let person = OwnStream::Person;
+        let publishes = self.plans.of(person).is_some();
+        let direction = if publishes { Direction::Publish(person) } else { Direction::Play };
         match self.supervisor(direction).failed(error).await {
             Next::Pause(pause) => Some(pause),
             Next::WaitForChange => None,
@@ -247,20 +338,29 @@ impl JanusDriver {
 }
 
 impl Media {
-    fn publish(&mut self, mut publication: Publication, outgoing: Arc<Mutex<Outgoing>>, sink: Sink) {
+    fn publish(
+        &mut self,
+        stream: OwnStream,
+        mut publication: Publication,
+        outgoing: Arc<Mutex<Outgoing>>,
+        sink: Sink,
+    ) {
         let told = self.told.clone();
-        self.tasks.spawn(async move {
+        let task = self.tasks.spawn(async move {
             let end = match publication.connected().await {
                 Ok(()) => {
                     let mut outgoing = outgoing.lock().await;
                     outgoing.open(publication.contexts());
-                    drop(told.send(MediaEvent::Connected(Direction::Publish)).await);
+                    drop(told.send(MediaEvent::Connected(Direction::Publish(stream))).await);
                     MediaEvent::Lost(publication.run(&mut outgoing, &sink).await)
                 }
                 Err(error) => MediaEvent::Failed(error),
             };
             drop(told.send(end).await);
         });
+        if stream == OwnStream::Screen {
+            self.screen = Some(task);
+        }
     }
 
     fn play(&mut self, mut player: Player) {

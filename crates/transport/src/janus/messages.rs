@@ -49,14 +49,19 @@ pub(super) struct SubscribedLine {
 pub(super) enum RoomEvent {
     Published(Vec<Feed>),
     Left(u64),
-    /// The session or a handle is gone.
-    Ended,
+    /// This handle is gone, or the session.
+    Ended {
+        handle: Option<u64>,
+    },
 }
 
 /// Reads an unsolicited message; `None` for what is of no interest.
 pub(super) fn room_event(message: &Value) -> Option<RoomEvent> {
     match message.get("janus")?.as_str()? {
-        "hangup" | "detached" | "timeout" => return Some(RoomEvent::Ended),
+        "hangup" | "detached" | "timeout" => {
+            let handle = message.get("sender").and_then(Value::as_u64);
+            return Some(RoomEvent::Ended { handle });
+        }
         "event" => {}
         _ => return None,
     }
@@ -206,6 +211,8 @@ mod tests {
         assert_eq!(room_event(&event(json!({"unpublished": 42}))), Some(RoomEvent::Left(42)));
         assert_eq!(room_event(&event(json!({"leaving": 7}))), Some(RoomEvent::Left(7)));
         assert_eq!(room_event(&event(json!({"unpublished": "ok"}))), None);
+        let hangup = json!({"janus": "hangup", "sender": 7, "reason": "ICE failed"});
+        assert_eq!(room_event(&hangup), Some(RoomEvent::Ended { handle: Some(7) }));
         assert_eq!(room_event(&json!({"janus": "webrtcup"})), None);
         assert_eq!(room_event(&json!([1, "x"])), None);
     }

@@ -15,7 +15,7 @@ use crate::peer::{PeerPlan, PeerSignalling, Player, PlayerHandle, Publication, R
 use crate::shared::Shared;
 use crate::ticket::{self, Endpoint};
 use crate::whip::layer_index;
-use crate::{AudioWant, Direction, PublishPlan, RemoteStream, SfuError, VideoWant, Want};
+use crate::{AudioWant, Direction, OwnStream, PublishPlan, RemoteStream, SfuError, VideoWant, Want};
 
 /// Our presence in a room.
 pub(super) struct Room {
@@ -23,6 +23,8 @@ pub(super) struct Room {
     ticket: Ticket,
     endpoint: Endpoint,
     publisher: u64,
+    /// The handle of our screen, a publisher of its own, while it is shared.
+    screen: Option<u64>,
     /// The handle for receiving, once there was something to receive.
     subscriber: Option<u64>,
     feeds: HashMap<u64, Feed>,
@@ -60,14 +62,15 @@ impl Room {
             ticket,
             endpoint,
             publisher,
+            screen: None,
             subscriber: None,
             feeds: HashMap::new(),
             subscription: None,
         };
-        let joined = match room.try_join().await {
+        let joined = match room.try_join(publisher, OwnStream::Person).await {
             Err(Refusal::NoSuchRoom) => {
                 room.create().await?;
-                room.try_join().await?
+                room.try_join(publisher, OwnStream::Person).await?
             }
             other => other?,
         };
@@ -75,11 +78,11 @@ impl Room {
         Ok(room)
     }
 
-    async fn try_join(&self) -> Result<Value, Refusal> {
+    async fn try_join(&self, handle: u64, stream: OwnStream) -> Result<Value, Refusal> {
         let mut body = self.in_room("join")?;
         set(&mut body, "ptype", json!("publisher"));
-        set(&mut body, "display", json!(ticket::own_stream(&self.ticket).as_str()));
-        checked(self.socket.message(self.publisher, body, None).await?)
+        set(&mut body, "display", json!(ticket::published_id(&self.ticket, stream)?.as_str()));
+        checked(self.socket.message(handle, body, None).await?)
     }
 
     /// Somebody else may be quicker: then the room is there as well.
@@ -93,18 +96,49 @@ impl Room {
     }
 
     /// Begins to publish; the connection is then on its way to come about.
-    pub(super) async fn publish(&self, shared: &Shared, plan: &PublishPlan) -> Result<Publication, SfuError> {
-        let publication = Publication::new(&self.peer_plan(shared, Direction::Publish), plan).await?;
+    pub(super) async fn publish(
+        &mut self,
+        shared: &Shared,
+        stream: OwnStream,
+        plan: &PublishPlan,
+    ) -> Result<Publication, SfuError> {
+        let handle = match stream {
+            OwnStream::Person => self.publisher,
+            OwnStream::Screen => self.join_for_screen().await?,
+        };
+        let peer_plan = self.peer_plan(shared, Direction::Publish(stream));
+        let publication = Publication::new(&peer_plan, stream, plan).await?;
         let offer = publication.signalling().offer().await?;
         let body = json!({
             "request": "configure",
             "audio": plan.audio.is_some(),
             "video": plan.video.is_some(),
         });
-        let answer = checked(self.socket.message(self.publisher, body, Some(("offer", offer))).await?)?;
+        let answer = checked(self.socket.message(handle, body, Some(("offer", offer))).await?)?;
         let answer = description(&answer).ok_or(SfuError::Protocol("no answer to our offer"))?;
         publication.signalling().accept(answer).await?;
         Ok(publication)
+    }
+
+    /// The handle that publishes our screen, new in each session.
+    async fn join_for_screen(&mut self) -> Result<u64, SfuError> {
+        self.end_screen().await;
+        let handle = *self.screen.insert(self.socket.attach().await?);
+        self.try_join(handle, OwnStream::Screen).await?;
+        Ok(handle)
+    }
+
+    /// Leaves the room with our screen.
+    pub(super) async fn end_screen(&mut self) {
+        if let Some(handle) = self.screen.take() {
+            self.socket.detach(handle).await;
+        }
+    }
+
+    /// Whether a handle of which Janus says that it is gone was in use; without one it is the session that is gone.
+    pub(super) fn uses(&self, handle: Option<u64>) -> bool {
+        let in_use = [Some(self.publisher), self.screen, self.subscriber];
+        handle.is_none() || in_use.contains(&handle)
     }
 
     /// Notes what happened. Whether the list of streams has changed.
@@ -120,15 +154,14 @@ impl Room {
                 }
                 self.feeds.remove(&feed).is_some()
             }
-            RoomEvent::Ended => false,
+            RoomEvent::Ended { .. } => false,
         }
     }
 
     /// Everybody's streams but ours.
     pub(super) fn available(&self) -> Vec<RemoteStream> {
-        let own = ticket::own_stream(&self.ticket);
-        let others = self.feeds.values().map(|feed| &feed.stream).filter(|stream| stream.id != own);
-        others.cloned().collect()
+        let all = self.feeds.values().map(|feed| &feed.stream);
+        all.filter(|stream| !ticket::is_own(&self.ticket, &stream.id)).cloned().collect()
     }
 
     /// Asks for a key frame of everything that a stream sends.

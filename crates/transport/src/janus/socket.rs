@@ -94,6 +94,13 @@ impl JanusSocket {
         self.ask(message).await
     }
 
+    /// Ends a handle.
+    pub(super) async fn detach(&self, handle: u64) {
+        if let Err(error) = self.ask(json!({"janus": "detach", "handle_id": handle})).await {
+            tracing::debug!(%error, "a Janus handle was not ended");
+        }
+    }
+
     /// Ends the session.
     pub(super) async fn destroy(&self) {
         if let Err(error) = self.ask(json!({"janus": "destroy"})).await {

@@ -89,7 +89,7 @@ pub(super) fn media_engine(direction: Direction, retransmission: Retransmission)
         extension(&mut engine, MID_URI, kind)?;
         extension(&mut engine, TRANSPORT_WIDE_URI, kind)?;
     }
-    if direction == Direction::Publish {
+    if matches!(direction, Direction::Publish(_)) {
         extension(&mut engine, RID_URI, RtpCodecKind::Video)?;
     }
     Ok(engine)
@@ -161,7 +161,7 @@ pub(super) fn interceptors(
         .with(Slot::SenderReport, SenderReportBuilder::new().build())
         .with(Slot::from(LAST_SLOT), FeedbackTap::new(feedback));
     match plan.direction {
-        Direction::Publish => {
+        Direction::Publish(_) => {
             let (lost, losses) = losses();
             let estimator = ReportingEstimator::new(LOWEST_BANDWIDTH..=HIGHEST_BANDWIDTH, bandwidth, lost);
             registry

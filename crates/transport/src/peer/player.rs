@@ -80,7 +80,8 @@ impl Player {
     /// Makes a connection without m-lines.
     pub(crate) async fn new(plan: &PeerPlan, sink: Sink, clock: Clock) -> Result<Self, SfuError> {
         Ok(Self {
-            peer: Peer::new(plan).await?,
+            // Nothing is sent.
+            peer: Peer::new(plan, 0).await?,
             handle: PlayerHandle::default(),
             reports: Arc::default(),
             sink,

@@ -15,7 +15,7 @@ use super::send_track::{SendTrack, track_plans};
 use super::{Peer, PeerEvent, PeerPlan, PeerSignalling};
 use crate::outbox::Outgoing;
 use crate::sink::Sink;
-use crate::{LossReason, PublishPlan, SfuError, SfuEvent};
+use crate::{LossReason, OwnStream, PublishPlan, SfuError, SfuEvent};
 
 /// Key frames asked of one layer: at most one in this time (wire.md §9).
 const KEY_FRAME_INTERVAL: Duration = Duration::from_millis(100);
@@ -28,20 +28,25 @@ const NEVER: Duration = Duration::from_secs(3_600);
 
 /// A connection that publishes.
 pub(crate) struct Publication {
+    stream: OwnStream,
     peer: Peer,
     tracks: Vec<SendTrack>,
 }
 
 impl Publication {
     /// Makes a connection with the tracks of `plan`.
-    pub(crate) async fn new(peer_plan: &PeerPlan, plan: &PublishPlan) -> Result<Self, SfuError> {
+    pub(crate) async fn new(
+        peer_plan: &PeerPlan,
+        stream: OwnStream,
+        plan: &PublishPlan,
+    ) -> Result<Self, SfuError> {
         let plans = track_plans(plan)?;
-        let peer = Peer::new(peer_plan).await?;
+        let peer = Peer::new(peer_plan, plan.start_bandwidth_bps()).await?;
         let mut tracks = Vec::with_capacity(plans.len());
         for plan in &plans {
             tracks.push(SendTrack::add(peer.connection(), plan).await?);
         }
-        Ok(Self { peer, tracks })
+        Ok(Self { stream, peer, tracks })
     }
 
     /// What signalling needs.
@@ -80,7 +85,7 @@ impl Publication {
 
     /// Sends what comes until the connection is lost. Dropping the future is safe.
     pub(crate) async fn run(&mut self, outgoing: &mut Outgoing, sink: &Sink) -> LossReason {
-        let mut flow = Flow::new(*self.peer.bandwidth.borrow());
+        let mut flow = Flow::new(self.stream, *self.peer.bandwidth.borrow());
         loop {
             let wake = flow.next_wake();
             tokio::select! {
@@ -157,6 +162,7 @@ fn packets(
 
 /// What the sending loop keeps in mind.
 struct Flow {
+    stream: OwnStream,
     pacer: Pacer,
     key_frames: HashMap<Context, KeyFrameThrottle>,
     target_bps: u32,
@@ -165,9 +171,10 @@ struct Flow {
 }
 
 impl Flow {
-    fn new(target_bps: u32) -> Self {
+    fn new(stream: OwnStream, target_bps: u32) -> Self {
         let now = Instant::now();
         Self {
+            stream,
             pacer: Pacer::new(now, target_bps),
             key_frames: HashMap::new(),
             target_bps,
@@ -205,7 +212,7 @@ impl Flow {
         if self.target_bps != self.reported_bps && now >= self.report_at {
             self.reported_bps = self.target_bps;
             self.report_at = now + BANDWIDTH_INTERVAL;
-            sink.hint(SfuEvent::Bandwidth { target_bps: self.target_bps });
+            sink.hint(SfuEvent::Bandwidth { stream: self.stream, target_bps: self.target_bps });
         }
     }
 }

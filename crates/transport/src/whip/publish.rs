@@ -1,4 +1,4 @@
-//! The loop that keeps our publication up over WHIP.
+//! The loop that keeps one of our publications up over WHIP.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::outbox::Outgoing;
 use crate::peer::{Publication, Retransmission, takes_layers};
 use crate::shared::Shared;
 use crate::supervise::{Next, Supervisor, pause_or_never};
-use crate::{Direction, LossReason, PublishPlan, SfuError, ticket};
+use crate::{Direction, LossReason, OwnStream, PublishPlan, SfuError, ticket};
 
 /// Why the work on one plan ended.
 enum End {
@@ -20,6 +20,7 @@ enum End {
 
 pub(super) struct PublishDriver {
     shared: Arc<Shared>,
+    stream: OwnStream,
     commands: mpsc::Receiver<PublishCommand>,
     outgoing: Outgoing,
 }
@@ -27,10 +28,11 @@ pub(super) struct PublishDriver {
 impl PublishDriver {
     pub(super) fn new(
         shared: Arc<Shared>,
+        stream: OwnStream,
         commands: mpsc::Receiver<PublishCommand>,
         outgoing: Outgoing,
     ) -> Self {
-        Self { shared, commands, outgoing }
+        Self { shared, stream, commands, outgoing }
     }
 
     pub(super) async fn run(mut self) {
@@ -38,12 +40,16 @@ impl PublishDriver {
         while let Some(command) = next {
             next = match command {
                 PublishCommand::Publish { plan, first } => {
-                    let supervisor =
-                        Supervisor::new(Direction::Publish, self.shared.sink.clone(), Some(first));
+                    let direction = Direction::Publish(self.stream);
+                    let supervisor = Supervisor::new(direction, self.shared.sink.clone(), Some(first));
                     match self.keep_up(plan, supervisor).await {
                         End::Command(command) => Some(command),
                         End::Abandoned => None,
                     }
+                }
+                PublishCommand::Unpublish { done } => {
+                    done.send(()).ok();
+                    self.commands.recv().await
                 }
                 PublishCommand::Restart => self.commands.recv().await,
                 PublishCommand::Close { done } => {
@@ -59,7 +65,7 @@ impl PublishDriver {
         loop {
             let mut changes = self.shared.changes();
             let attempt = tokio::select! {
-                attempt = connect(&self.shared, &plan) => attempt,
+                attempt = connect(&self.shared, self.stream, &plan) => attempt,
                 command = self.commands.recv() => match command {
                     Some(PublishCommand::Restart) => continue,
                     other => return ended(other),
@@ -116,14 +122,18 @@ fn ended(command: Option<PublishCommand>) -> End {
     command.map_or(End::Abandoned, End::Command)
 }
 
-async fn connect(shared: &Arc<Shared>, plan: &PublishPlan) -> Result<(Publication, Session), SfuError> {
-    let (mut publication, mut session) = open(shared, plan).await?;
+async fn connect(
+    shared: &Arc<Shared>,
+    stream: OwnStream,
+    plan: &PublishPlan,
+) -> Result<(Publication, Session), SfuError> {
+    let (mut publication, mut session) = open(shared, stream, plan).await?;
     let layers = plan.video.as_ref().map_or(0, |video| video.layers.len());
     if layers > 1 && !takes_layers(&session.agreed) {
         // It would not know what belongs to which layer: it is offered the largest alone.
         publication.close().await;
         session.end().await;
-        (publication, session) = open(shared, &largest_layer(plan)).await?;
+        (publication, session) = open(shared, stream, &largest_layer(plan)).await?;
     }
     publication.keep_accepted(&session.agreed);
     publication.connected().await?;
@@ -138,18 +148,23 @@ fn largest_layer(plan: &PublishPlan) -> PublishPlan {
     plan
 }
 
-async fn open(shared: &Arc<Shared>, plan: &PublishPlan) -> Result<(Publication, Session), SfuError> {
+async fn open(
+    shared: &Arc<Shared>,
+    stream: OwnStream,
+    plan: &PublishPlan,
+) -> Result<(Publication, Session), SfuError> {
     let ticket = shared.ticket();
-    let endpoint = ticket::endpoint(&ticket.publish_url, &shared.settings)?;
+    let id = ticket::published_id(&ticket, stream)?;
+    let endpoint = ticket::publish_endpoint(&ticket, stream, &id, &shared.settings)?;
     // RTX packets of simulcast need a mid and a repaired rid that many servers do not read; plain copies have them all.
-    let peer_plan = || shared.peer_plan(Direction::Publish, &endpoint, &ticket, Retransmission::Plain);
-    let publication = Publication::new(&peer_plan(), plan).await?;
-    let bearer = ticket::stream_bearer(&ticket, &ticket::own_stream(&ticket));
+    let peer_plan = shared.peer_plan(Direction::Publish(stream), &endpoint, &ticket, Retransmission::Plain);
+    let publication = Publication::new(&peer_plan, stream, plan).await?;
+    let bearer = ticket::stream_bearer(&ticket, &id);
     let opening = Opening { endpoint: endpoint.clone(), bearer, shared: Arc::clone(shared) };
     match opening.open(publication.signalling()).await? {
         Opened::Session(session) => Ok((publication, session)),
         Opened::CounterOffer { session, offer } => {
-            let publication = Publication::new(&peer_plan(), plan).await?;
+            let publication = Publication::new(&peer_plan, stream, plan).await?;
             session.answer(publication.signalling(), &offer).await?;
             Ok((publication, session))
         }

@@ -8,14 +8,14 @@ use reqwest::Method;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::session::{Opened, Opening, Session};
 use super::slot_table::{SlotBinding, SlotTable};
 use super::{PlayCommand, http, streams};
 use crate::peer::{Player, PlayerHandle, Retransmission, media_lines};
 use crate::shared::Shared;
-use crate::supervise::{Next, Supervisor, pause_or_never};
+use crate::supervise::{Next, Supervisor, at_or_never, pause_or_never};
 use crate::ticket::{self, Endpoint, PlayEndpoint};
 use crate::{AudioWant, Direction, LossReason, SfuError, Slots, VideoWant, Want};
 
@@ -179,13 +179,6 @@ impl SlotsDriver {
                 drop(done.send(applied.and_then(|()| fits(&self.wants, board.table.slots()))));
             }
         }
-    }
-}
-
-async fn at_or_never(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => core::future::pending().await,
     }
 }
 

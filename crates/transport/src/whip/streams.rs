@@ -52,9 +52,9 @@ pub(super) async fn watch(shared: Arc<Shared>, session: Session, resource: Endpo
             continue;
         };
         if known.replace(list.version) != Some(list.version) {
-            let own = ticket::own_stream(&shared.ticket());
-            let available =
-                list.streams.iter().filter_map(remote).filter(|stream| stream.id != own).collect();
+            let ticket = shared.ticket();
+            let others = list.streams.iter().filter_map(remote);
+            let available = others.filter(|stream| !ticket::is_own(&ticket, &stream.id)).collect();
             shared.sink.tell(SfuEvent::StreamsChanged { available }).await;
         }
     }

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use incamera_relay_proto::{ResumeSecret, SfuKind, TextSecret, Ticket, TicketIdentity};
 use incamera_sfu::{GrantRequest, Pseudonym, Rights, Sfu, SfuConfig, SfuHandle};
-use incamera_transport::{LossReason, SfuError, SfuSettings, Subscription};
+use incamera_transport::{LossReason, OwnStream, SfuError, SfuSettings, Subscription};
 use incamera_types::{Context, RoomId};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::party::{Party, Seen, exchange, plan, run_all, want};
+use crate::party::{Party, Seen, exchange, plan, run_all, share_a_screen, want};
 
 const ROOM: RoomId = RoomId([9; 16]);
 
@@ -75,7 +75,7 @@ impl EmbeddedServer {
         Ticket {
             identity,
             sfu: SfuKind::Embedded,
-            publish_url: "/sfu/whip".to_owned(),
+            publish_url: "/sfu/whip/{stream}".to_owned(),
             subscribe_url: play.to_owned(),
             bearer: TextSecret::new(bearer),
             janus: None,
@@ -138,6 +138,18 @@ async fn sealed_frames_pass_both_ways_over_one_connection_per_stream() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn screen_comes_and_goes_beside_the_camera() {
+    let server = EmbeddedServer::start();
+    for (first, play) in [(1, SLOTS), (3, PER_STREAM)] {
+        let (mut ada, mut ben) = (server.join(first, play), server.join(first + 1, play));
+        exchange(&mut ada, &mut ben, 1).await;
+        share_a_screen(&mut ada, &mut ben).await;
+        ada.sfu.close().await;
+        ben.sfu.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wanted_layer_of_three_is_received_and_can_be_changed() {
     let server = EmbeddedServer::start();
     let (mut ada, mut ben) = (server.join(1, SLOTS), server.join(2, SLOTS));
@@ -154,7 +166,7 @@ async fn slots_show_somebody_else_without_a_new_connection() {
     let server = EmbeddedServer::start();
     let (mut ada, mut ben, mut eve) = (server.join(1, SLOTS), server.join(2, SLOTS), server.join(3, SLOTS));
     exchange(&mut ada, &mut ben, 1).await;
-    eve.sfu.publish(plan(1)).await.unwrap();
+    eve.sfu.publish(OwnStream::Person, plan(1)).await.unwrap();
     ada.sfu.subscribe(&[want(&eve.stream(), 0)]).await.unwrap();
     let eve_came = |seen: &[&Seen]| seen[0].camera(3) > 10 && seen[0].count(3, Context::Microphone) > 10;
     assert!(run_all(&mut [&mut ada, &mut ben, &mut eve], eve_came).await, "nothing of the third came");
@@ -196,7 +208,7 @@ async fn unknown_ticket_is_refused_by_name_and_nothing_is_sent() {
     let mut ticket = server.ticket(1, SLOTS);
     ticket.bearer = TextSecret::new("0".repeat(64));
     let mut ada = Party::join(1, ticket, server.settings());
-    assert_eq!(ada.sfu.publish(plan(1)).await, Err(SfuError::Ticket));
+    assert_eq!(ada.sfu.publish(OwnStream::Person, plan(1)).await, Err(SfuError::Ticket));
     ada.send_round();
     assert_eq!(ada.sfu.statistics().frames_sent, 0);
     ada.sfu.renew(server.ticket(1, SLOTS));

@@ -7,12 +7,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use incamera_relay_proto::{JanusRoom, ResumeSecret, SfuKind, TextSecret, Ticket, TicketIdentity};
-use incamera_transport::{Cleartext, SfuSettings};
+use incamera_transport::{Cleartext, OwnStream, SfuSettings};
 use incamera_types::Context;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, interval};
 
-use crate::party::{Party, Seen, exchange, plan, run_all, want};
+use crate::party::{Party, Seen, exchange, plan, run_all, share_a_screen, want};
 
 const PLUGINS: &str = "/usr/lib/x86_64-linux-gnu/janus";
 
@@ -152,8 +152,8 @@ fn configure(folder: &Path, address: &str, interface: &str) -> std::io::Result<(
     fs::write(folder.join("janus.plugin.videoroom.jcfg"), "general: { }\n")
 }
 
-/// One test, since a namespace and a server are shared: two people, three layers and a switch, a third who comes late and
-/// goes, and a fourth after that.
+/// One test, since a namespace and a server are shared: two people, three layers and a switch, a screen, a third who
+/// comes late and goes, and a fourth after that.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sealed_frames_pass_through_a_video_room_with_layers_and_late_joiners() {
     if let Some(why) = missing() {
@@ -170,8 +170,11 @@ async fn sealed_frames_pass_through_a_video_room_with_layers_and_late_joiners() 
     let low = |seen: &[&Seen]| seen[0].count(2, Context::CameraLow) > 20;
     assert!(run_all(&mut [&mut ada, &mut ben], low).await, "the small layer did not come");
 
+    share_a_screen(&mut ben, &mut ada).await;
+    ada.sfu.subscribe(&[want(&stream, 0)]).await.unwrap();
+
     let mut eve = server.join(3);
-    eve.sfu.publish(plan(1)).await.unwrap();
+    eve.sfu.publish(OwnStream::Person, plan(1)).await.unwrap();
     let both = [want(&stream, 0), want(&eve.stream(), 0)];
     ada.sfu.subscribe(&both).await.unwrap();
     let came = |seen: &[&Seen]| seen[0].camera(3) > 20 && seen[0].count(3, Context::Microphone) > 20;
@@ -183,7 +186,7 @@ async fn sealed_frames_pass_through_a_video_room_with_layers_and_late_joiners() 
     let left = |seen: &[&Seen]| !seen[0].available.contains(&gone);
     assert!(run_all(&mut [&mut ada, &mut ben], left).await, "nobody was told that the third left");
     let mut dai = server.join(4);
-    dai.sfu.publish(plan(1)).await.unwrap();
+    dai.sfu.publish(OwnStream::Person, plan(1)).await.unwrap();
     let both = [want(&stream, 0), want(&dai.stream(), 0)];
     ada.sfu.subscribe(&both).await.unwrap();
     let came = |seen: &[&Seen]| seen[0].camera(4) > 20 && seen[0].count(4, Context::Microphone) > 20;

@@ -10,8 +10,8 @@ use incamera_sframe::{
     TemporalLayer, UnopenedFrame,
 };
 use incamera_transport::{
-    AudioPlan, AudioWant, Clock, LayerPlan, LossReason, PublishPlan, ReceivedFrame, SendOutcome, Sfu,
-    SfuEvent, SfuSettings, StreamId, VideoPlan, VideoWant, Want, connect_sfu,
+    AudioPlan, AudioWant, Clock, LayerPlan, LossReason, OwnStream, PublishPlan, ReceivedFrame, SendOutcome,
+    Sfu, SfuEvent, SfuSettings, StreamId, VideoPlan, VideoWant, Want, connect_sfu,
 };
 use incamera_types::{Context, Epoch, FrameBuf, FrameSuite, Kid, LeafIndex, MediaKind, Mono};
 use tokio::sync::mpsc;
@@ -105,6 +105,12 @@ pub(crate) fn plan(layers: usize) -> PublishPlan {
     }
 }
 
+fn screen_plan() -> PublishPlan {
+    let layer =
+        LayerPlan { context: Context::ScreenHigh, width: 1_280, height: 720, max_bitrate_bps: 2_500_000 };
+    PublishPlan { audio: None, video: Some(VideoPlan { layers: vec![layer] }) }
+}
+
 pub(crate) fn want(stream: &StreamId, layer: u8) -> Want {
     Want { stream: stream.clone(), audio: AudioWant::Play, video: VideoWant::Layer(layer) }
 }
@@ -120,7 +126,7 @@ impl Party {
         let (sfu, events) = connect_sfu(ticket, settings, clock).unwrap();
         let leaf = LeafIndex(leaf);
         let mut key = base_key();
-        let contexts = [Context::Microphone].into_iter().chain(Context::CAMERA);
+        let contexts = [Context::Microphone].into_iter().chain(Context::CAMERA).chain([Context::ScreenHigh]);
         let streams = contexts.map(|context| SealedStream {
             context,
             sender: key.take_sender(Kid::new(context, leaf, EPOCH).unwrap()).unwrap(),
@@ -198,7 +204,8 @@ impl Party {
 impl SealedStream {
     fn next(&mut self, leaf: LeafIndex, tick: u64, now: Mono) -> incamera_sframe::SealedFrame {
         let key_frame = core::mem::take(&mut self.wants_key_frame);
-        let index = Context::CAMERA.iter().position(|context| *context == self.context);
+        let mut layers = [Context::CAMERA, Context::SCREEN].into_iter();
+        let index = layers.find_map(|layers| layers.iter().position(|context| *context == self.context));
         let kind = match index {
             None => FrameKind::Opus,
             Some(index) if key_frame => {
@@ -244,8 +251,12 @@ pub(crate) async fn run_all(parties: &mut [&mut Party], done: impl Fn(&[&Seen]) 
 
 /// Publishes and subscribes both ways and waits until media of every kind came, bit by bit the same.
 pub(crate) async fn exchange(ada: &mut Party, ben: &mut Party, layers: usize) {
+    let (ada_leaf, ben_leaf) = (ada.leaf.0, ben.leaf.0);
     let (ada_plan, ben_plan) = (plan(layers), plan(layers));
-    let (first, second) = tokio::join!(ada.sfu.publish(ada_plan), ben.sfu.publish(ben_plan));
+    let (first, second) = tokio::join!(
+        ada.sfu.publish(OwnStream::Person, ada_plan),
+        ben.sfu.publish(OwnStream::Person, ben_plan)
+    );
     first.unwrap();
     second.unwrap();
     let (to_ben, to_ada) = ([want(&ben.stream(), 0)], [want(&ada.stream(), 0)]);
@@ -253,7 +264,7 @@ pub(crate) async fn exchange(ada: &mut Party, ben: &mut Party, layers: usize) {
     first.unwrap();
     second.unwrap();
     let enough = |seen: &Seen, leaf| seen.count(leaf, Context::Microphone) > 50 && seen.camera(leaf) > 30;
-    let done = run_all(&mut [ada, ben], |seen| enough(seen[0], 2) && enough(seen[1], 1)).await;
+    let done = run_all(&mut [ada, ben], |seen| enough(seen[0], ben_leaf) && enough(seen[1], ada_leaf)).await;
     for party in [&*ada, &*ben] {
         let Seen { frames, refused, connected, failures, first_after, .. } = &party.seen;
         println!(
@@ -264,4 +275,28 @@ pub(crate) async fn exchange(ada: &mut Party, ben: &mut Party, layers: usize) {
         assert_eq!(*refused, 0);
     }
     assert!(done, "media did not come both ways");
+}
+
+/// Ada, whom Ben receives, shares a screen beside her camera, stops, and shares again: the camera never notices.
+pub(crate) async fn share_a_screen(ada: &mut Party, ben: &mut Party) {
+    let leaf = ada.leaf.0;
+    let person = want(&ada.stream(), 0);
+    let stream = ada.stream().screen().unwrap();
+    let screen = Want { stream: stream.clone(), audio: AudioWant::Skip, video: VideoWant::Layer(0) };
+    for _ in 0..2 {
+        ada.sfu.publish(OwnStream::Screen, screen_plan()).await.unwrap();
+        ben.sfu.subscribe(&[screen.clone(), person.clone()]).await.unwrap();
+        let (camera, shared) = (ben.seen.camera(leaf), ben.seen.count(leaf, Context::ScreenHigh));
+        let both = |seen: &[&Seen]| {
+            seen[1].camera(leaf) > camera + 20 && seen[1].count(leaf, Context::ScreenHigh) > shared + 20
+        };
+        assert!(run_all(&mut [ada, ben], both).await, "screen and camera did not come");
+        assert!(ben.seen.hints.contains(&stream));
+        ada.sfu.unpublish(OwnStream::Screen).await;
+        ben.sfu.subscribe(std::slice::from_ref(&person)).await.unwrap();
+        let camera = ben.seen.camera(leaf);
+        let alone = |seen: &[&Seen]| seen[1].camera(leaf) > camera + 20;
+        assert!(run_all(&mut [ada, ben], alone).await, "the camera did not go on");
+    }
+    assert_eq!((ada.seen.losses.len(), ben.seen.losses.len(), ben.seen.refused), (0, 0, 0));
 }

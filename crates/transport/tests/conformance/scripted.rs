@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
 use incamera_relay_proto::{ResumeSecret, SfuKind, TextSecret, Ticket, TicketIdentity};
-use incamera_transport::{SfuError, SfuSettings, StreamId};
+use incamera_transport::{OwnStream, SfuError, SfuSettings, StreamId};
 use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
@@ -336,7 +336,7 @@ fn join(origin: &str, path: &str, bearer: &str) -> Party {
 async fn connects(path: &str) {
     let (script, origin) = serve().await;
     let party = join(&origin, path, "secret");
-    party.sfu.publish(plan(1)).await.unwrap();
+    party.sfu.publish(OwnStream::Person, plan(1)).await.unwrap();
     let mut connected = script.connected.subscribe();
     tokio::time::timeout(Duration::from_secs(5), connected.wait_for(|count| *count == 1))
         .await
@@ -351,7 +351,7 @@ async fn connects(path: &str) {
 async fn sends(manner: Manner, path: &str, layers: usize, streams: usize) -> Arc<Script> {
     let (script, origin) = serve_in(manner).await;
     let mut party = join(&origin, path, "secret");
-    party.sfu.publish(plan(layers)).await.unwrap();
+    party.sfu.publish(OwnStream::Person, plan(layers)).await.unwrap();
     let came = |_: &Seen| {
         let received = script.received.lock().unwrap();
         received.len() >= streams && received.values().all(|packets| *packets > 20)
@@ -364,7 +364,7 @@ async fn sends(manner: Manner, path: &str, layers: usize, streams: usize) -> Arc
 
 async fn fails(path: &str, bearer: &str) -> SfuError {
     let (_, origin) = serve().await;
-    join(&origin, path, bearer).sfu.publish(plan(1)).await.unwrap_err()
+    join(&origin, path, bearer).sfu.publish(OwnStream::Person, plan(1)).await.unwrap_err()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -425,7 +425,7 @@ async fn stream_that_is_not_there_yet_is_looked_for_again() {
 async fn server_without_vp8_carries_the_sound_and_is_named() {
     let (script, origin) = serve_in(Manner::SoundOnly).await;
     let mut party = join(&origin, "/whip/plain", "secret");
-    party.sfu.publish(plan(1)).await.unwrap();
+    party.sfu.publish(OwnStream::Person, plan(1)).await.unwrap();
     let came = |_: &Seen| script.received.lock().unwrap().values().any(|packets| *packets > 20);
     assert!(party.run_until(came).await);
     assert_eq!(script.received.lock().unwrap().len(), 1);
@@ -469,7 +469,7 @@ async fn bearer_does_not_follow_a_redirect_to_another_host() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    let refused = join(&origin, "/whip/away", "secret").sfu.publish(plan(1)).await;
+    let refused = join(&origin, "/whip/away", "secret").sfu.publish(OwnStream::Person, plan(1)).await;
     assert_eq!(refused.unwrap_err(), SfuError::Ticket);
     assert_eq!(other.requests_without_bearer.load(SeqCst), 1);
 }
@@ -478,7 +478,7 @@ async fn bearer_does_not_follow_a_redirect_to_another_host() {
 async fn session_that_comes_to_nothing_is_ended() {
     let (script, origin) = serve().await;
     let party = join(&origin, "/whip/nonsense", "secret");
-    assert_eq!(party.sfu.publish(plan(1)).await.unwrap_err(), SfuError::Codecs);
+    assert_eq!(party.sfu.publish(OwnStream::Person, plan(1)).await.unwrap_err(), SfuError::Codecs);
     let mut deleted = script.deleted.subscribe();
     tokio::time::timeout(Duration::from_secs(5), deleted.wait_for(|count| *count == 1))
         .await

@@ -1,0 +1,122 @@
+//! A shared screen is a stream of its own beside the camera: it comes and goes, and the others are told at once.
+
+use std::path::{Path, PathBuf};
+
+use incamera_devices::y4m::{Y4mReader, Y4mWriter};
+use incamera_devices::{
+    FrameRate, PatternSource, SenderMark, VideoFormat, VideoFrame, VideoSize, VideoSource as _,
+    read_frame_number,
+};
+use incamera_tests::stage::{Cast, PATIENCE, Stage, Watched, folder_of, seconds_since};
+use incamera_types::Mono;
+use serde_json::Value;
+
+/// Pictures of the file that is shared, at ten a second.
+const PICTURES: u64 = 30;
+
+/// The others are told within this time that sharing began or stopped.
+const TOLD_WITHIN_S: f64 = 1.0;
+
+/// Whoever has shared for this long is put aside by nobody.
+const SHARES_FOR_A_WHILE_S: f64 = 5.0;
+
+/// Writes a short film of the test pattern.
+fn film(stage: &Stage) -> PathBuf {
+    let path = stage.path("screen.y4m");
+    let size = VideoSize::new(480, 270).expect("a usual size");
+    let format = VideoFormat { size, rate: FrameRate::SCREEN_10 };
+    let mut pattern = PatternSource::new(format, SenderMark::new(7));
+    let mut writer = Y4mWriter::create(&path, format).expect("a file can be made");
+    let mut frame = VideoFrame::black(format);
+    for number in 0..PICTURES {
+        let now = Mono::from_micros(1).plus(format.rate.time_of(number));
+        pattern.poll_frame(now, &mut frame).expect("a pattern never fails");
+        writer.write(&frame.picture.view()).expect("a file can be written");
+    }
+    writer.finish().expect("a file can be completed");
+    path
+}
+
+/// Whether an announcement has a screen in it.
+fn has_screen(event: &Value) -> bool {
+    let streams = event["streams"].as_array().map(Vec::as_slice).unwrap_or_default();
+    streams.iter().any(|stream| stream["context"] == "screen_high")
+}
+
+fn time_of(event: &Value) -> u64 {
+    event["t_us"].as_u64().expect("events have a time")
+}
+
+/// Waits until what `watcher` has of the screen of `name` fits.
+fn wait_for_screen(watcher: &mut Watched, name: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    watcher.wait_for("statistics", PATIENCE, |statistics| {
+        let rows = statistics["received"].as_array().map(Vec::as_slice).unwrap_or_default();
+        rows.iter().any(|row| row["from"] == name && fits(&row["screen"]))
+    })
+}
+
+/// Size and frame numbers of the pictures in a take.
+fn pictures_of(path: &Path) -> ((u32, u32), Vec<u32>) {
+    let mut pictures = Y4mReader::open(path).expect("a finished take can be read");
+    let size = pictures.format().size;
+    let mut picture = size.black();
+    let mut numbers = Vec::new();
+    while pictures.read_picture(&mut picture).expect("a finished take can be read") {
+        numbers.extend(read_frame_number(&picture.view()));
+    }
+    ((size.width(), size.height()), numbers)
+}
+
+#[test]
+fn shared_file_is_received_beside_the_camera_and_its_end_is_told_at_once() {
+    let stage = Stage::for_meeting();
+    let film = film(&stage);
+    let film = film.to_str().expect("a temporary path is text");
+    let out = stage.path("Ada").join("received");
+    let out_text = out.to_str().expect("a temporary path is text");
+    let (mut ada, link) = stage.host(&Cast { more: &["--out", out_text], ..Cast::quiet("Ada") });
+    let sharing = Cast { more: &["--pattern-size", "320x180", "--screen", film], ..Cast::named("Ben") };
+    let mut ben = stage.join(&link, &sharing);
+
+    ben.wait_for("sharing_started", PATIENCE, |_| true);
+    ada.wait_for("streams_changed", PATIENCE, has_screen);
+    wait_for_screen(&mut ada, "Ben", |screen| screen["frames_opened"].as_u64() > Some(5));
+    ben.wait_for("source_ended", PATIENCE, |event| event["source"] == "screen");
+    let stopped = ben.wait_for("sharing_stopped", PATIENCE, |_| true);
+    let told = ada.wait_for("streams_changed", PATIENCE, |event| !has_screen(event));
+    assert!(seconds_since(time_of(&stopped), &told) < TOLD_WITHIN_S);
+    wait_for_screen(&mut ada, "Ben", Value::is_null);
+    assert_eq!(ben.leave().code, Some(0));
+    assert_eq!(ada.leave().code, Some(0));
+
+    let folder = folder_of(&out, "Ben").expect("something came");
+    let (size, numbers) = pictures_of(&folder.join("screen.y4m"));
+    assert_eq!(size, (480, 270));
+    assert!(numbers.is_sorted() && numbers.len() as u64 >= PICTURES * 8 / 10, "{numbers:?}");
+    let (size, numbers) = pictures_of(&folder.join("video.y4m"));
+    assert_eq!(size, (320, 180));
+    assert!(numbers.is_sorted() && numbers.len() > 60, "the camera went on: {numbers:?}");
+}
+
+#[test]
+fn whoever_shares_goes_on_and_whoever_comes_later_is_told_who_it_is() {
+    let stage = Stage::for_meeting();
+    let (mut ada, link) = stage.host(&Cast::quiet("Ada"));
+    let sharing =
+        |name| Cast { more: &["--pattern-size", "320x180", "--screen", "pattern"], ..Cast::quiet(name) };
+    let mut ben = stage.join(&link, &sharing("Ben"));
+    let began = ben.wait_for("sharing_started", PATIENCE, |_| true);
+    let seen = wait_for_screen(&mut ada, "Ben", |screen| screen["frames_opened"].as_u64() > Some(60));
+    assert!(seconds_since(time_of(&began), &seen) > SHARES_FOR_A_WHILE_S);
+
+    let mut chloe = stage.join(&link, &sharing("Chloe"));
+    let taken = chloe.wait_for("problem", PATIENCE, |problem| problem["code"] == "client.screen.taken");
+    assert_eq!(taken["name"], "Ben");
+    wait_for_screen(&mut chloe, "Ben", |screen| screen["frames_opened"].as_u64() > Some(20));
+    wait_for_screen(&mut ada, "Chloe", Value::is_null);
+    assert_eq!(chloe.leave().code, Some(0));
+    let ben = ben.leave();
+    assert_eq!((ben.code, ben.problems().collect::<Vec<_>>()), (Some(0), vec![]));
+    assert!(!ben.events.iter().any(|event| event["event"] == "sharing_stopped"));
+    assert_eq!(ada.leave().code, Some(0));
+}
