@@ -222,6 +222,18 @@ export const states: Record<string, State> = {
     ...inside(1),
     events: [...meeting(1), person(2, { verification: "failed" })],
   },
+  "troubles-small": {
+    ...inside(16),
+    late: 7_000,
+    events: [
+      ...meeting(1),
+      person(2, { verification: "failed" }),
+      ...Array.from({ length: 14 }, (_, index) => person(index + 3)),
+      { event: "key_missing", member: member(1) },
+      { event: "lost", member: member(3), silent_for_s: 12 },
+      { event: "media_held", member: member(4) },
+    ],
+  },
   lost: { ...inside(2), events: [...meeting(2), { event: "lost", member: member(2), silent_for_s: 12 }] },
   "server-lost": { ...inside(2), events: [...meeting(2), { event: "link_degraded", media_stops_in_s: 24 }] },
   "long-names": {

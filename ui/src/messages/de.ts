@@ -96,6 +96,8 @@ export const de: Record<keyof typeof en, Message> = {
   "tile.lost": "Verbindung verloren · {seconds} s",
   "tile.held": "Von dort kam zu lange nichts. Ton und Bild sind angehalten.",
   "tile.key": "Der Schlüssel von {name} fehlt. Ein neuer wird geholt … {seconds} s",
+  "tile.key.short": "Schlüssel fehlt · {seconds} s",
+  "tile.held.short": "Kein Kontakt: angehalten",
   "tile.key.long": "Sie können {name} weder sehen noch hören. Vielleicht hört man Sie dort auch nicht.",
   "tile.failed": "Das ist vielleicht nicht {name}.",
   "tile.muted": "Sie sind stumm",

@@ -93,6 +93,8 @@ export const en = {
   "tile.lost": "Connection lost · {seconds} s",
   "tile.held": "Nothing has come from there for too long. Sound and picture are stopped.",
   "tile.key": "{name}'s key is missing. Getting a new one… {seconds} s",
+  "tile.key.short": "Key missing · {seconds} s",
+  "tile.held.short": "No contact: stopped",
   "tile.key.long": "You can't see or hear {name}. They may not hear you.",
   "tile.failed": "This may not be {name}.",
   "tile.muted": "You are muted",
