@@ -1,6 +1,6 @@
 //! Makes the app's commands known, so that a window is allowed exactly those that `capabilities/` lists.
 
-const COMMANDS: &str = "launch read_invite devices open_door preview stop_preview host join order quit settings \
+const COMMANDS: &str = "launch read_invite devices test_speaker open_door preview stop_preview host join order quit settings \
     save_settings recent save_invitation diagnostics";
 
 fn main() {

@@ -6,14 +6,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use incamera_client::devices::AudioHost;
+use incamera_client::devices::{AudioHost, cameras, play_chime};
 use incamera_client::meeting::LobbyMode;
 use incamera_client::{
-    ClientError, DisplayName, EventStream, HostOptions, Invite, JoinOptions, MediaOptions, Meeting,
-    RelayPlace, SfuChoice,
+    ClientError, DisplayName, EventStream, HostOptions, Invite, JoinOptions, Meeting, RelayPlace, SfuChoice,
 };
 use incamera_instance::Heard;
-use incamera_screen::{Door, Pictures, VideoSink};
+use incamera_screen::{Door, Pictures, VideoSink as _};
 use incamera_settings::Files;
 use tauri::ipc::Channel;
 use tauri::{AppHandle, State};
@@ -21,12 +20,13 @@ use tauri::{AppHandle, State};
 use crate::failure::Failure;
 use crate::keeping;
 use crate::launch::{Company, Launch};
-use crate::media;
+use crate::media::{self, OwnSide};
 use crate::preview::Preview;
 use crate::reception::Levels;
-use crate::taking_part::{Part, TakingPart, command_of, tile_of};
+use crate::taking_part::{Part, TakingPart, tile_of};
 use crate::view::{
-    AppEvent, DeviceChoices, DeviceView, DoorView, InviteView, Level, Order, Place, ServerTrust,
+    AppEvent, DeviceChoices, DeviceView, DoorView, Entrance, InviteView, Level, Order, Place, ServerTrust,
+    SpeakerChoice,
 };
 
 /// Silence after which media stops and a participant is removed: the defaults of the command line.
@@ -108,10 +108,6 @@ impl App {
         self.starts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sink(&self) -> Arc<dyn VideoSink> {
-        Arc::clone(&self.pictures) as _
-    }
-
     /// Reserves the place of the one meeting; closes a preview.
     fn reserve(&self) -> Result<(), Failure> {
         let mut now = self.now();
@@ -137,18 +133,20 @@ impl App {
         window: Channel<AppEvent>,
         part: Part,
         company: Company,
+        (own, entrance): (OwnSide, Entrance),
     ) -> Result<(), Failure> {
         let begun = beginning.await;
         let mut now = self.now();
         *now = Now::Nothing;
         let (meeting, events) = begun?;
-        let levels = self.levels.clone();
-        *now = Now::Meeting(TakingPart::begin(meeting, events, window, levels, part, company));
+        let meeting = TakingPart::begin(meeting, events, window, own, part, company);
+        meeting.enter(entrance);
+        *now = Now::Meeting(meeting);
         Ok(())
     }
 
-    fn media(&self, choices: &DeviceChoices, name: &str) -> Result<MediaOptions, ClientError> {
-        media::open(choices, name, &self.sink(), &self.levels)
+    fn own_side(&self, name: &str) -> OwnSide {
+        OwnSide { name: name.to_owned(), sink: Arc::clone(&self.pictures) as _, levels: self.levels.clone() }
     }
 }
 
@@ -168,11 +166,19 @@ pub(crate) fn read_invite(link: &str) -> Result<InviteView, Failure> {
     Ok(InviteView { server: invite.relay.to_string(), trust })
 }
 
-/// The microphones and speakers of this computer.
+/// The microphones, speakers and cameras of this computer. A system that does not answer has none to choose from.
 #[tauri::command(async)]
-pub(crate) fn devices() -> Result<Vec<DeviceView>, Failure> {
-    let found = AudioHost::open().and_then(|host| host.devices()).map_err(ClientError::from)?;
-    Ok(found.into_iter().map(DeviceView::from).collect())
+pub(crate) fn devices() -> Vec<DeviceView> {
+    let sound = AudioHost::open().and_then(|host| host.devices()).unwrap_or_default();
+    let pictures = cameras().unwrap_or_default();
+    sound.into_iter().map(DeviceView::from).chain(pictures.into_iter().map(DeviceView::from)).collect()
+}
+
+/// Plays a short sound on a speaker; returns when it was heard.
+#[tauri::command(async)]
+pub(crate) fn test_speaker(choice: SpeakerChoice) -> Result<(), Failure> {
+    let Some(speaker) = media::speaker(choice) else { return Ok(()) };
+    Ok(speaker.open().and_then(play_chime).map_err(ClientError::from)?)
 }
 
 /// Where the window fetches pictures.
@@ -195,7 +201,7 @@ pub(crate) fn preview(
     }
     // Closed before others are opened: a device may be the same.
     *now = Now::Nothing;
-    *now = Now::Previewing { _devices: Preview::open(&choices, name, &app.sink(), meter)? };
+    *now = Now::Previewing { _devices: Preview::open(choices, &app.own_side(name), meter)? };
     Ok(())
 }
 
@@ -217,7 +223,7 @@ pub(crate) async fn host(
     name: String,
     place: Place,
     lobby: LobbyMode,
-    choices: DeviceChoices,
+    entrance: Entrance,
     window: Channel<AppEvent>,
 ) -> Result<(), Failure> {
     let name = DisplayName::new(&name).map_err(ClientError::from)?;
@@ -227,8 +233,9 @@ pub(crate) async fn host(
         Place::Server => keeping::place(&files.settings.load()?.settings.server)?,
     };
     app.reserve()?;
+    let own = app.own_side(name.reveal());
+    let media = own.media(&entrance.devices.camera);
     let beginning = async {
-        let media = app.media(&choices, name.reveal())?;
         let options = HostOptions {
             name,
             place,
@@ -239,7 +246,7 @@ pub(crate) async fn host(
         Meeting::host(options, media).await
     };
     let company = app.starts().latest.company;
-    app.begin(beginning, window, Part::Host, company).await
+    app.begin(beginning, window, Part::Host, company, (own, entrance)).await
 }
 
 /// Asks to join the meeting of a link.
@@ -248,17 +255,16 @@ pub(crate) async fn join(
     app: State<'_, App>,
     link: String,
     name: String,
-    choices: DeviceChoices,
+    entrance: Entrance,
     window: Channel<AppEvent>,
 ) -> Result<(), Failure> {
     let invite = Invite::parse(&link).map_err(ClientError::from)?;
     let name = DisplayName::new(&name).map_err(ClientError::from)?;
     app.reserve()?;
-    let beginning = async {
-        let media = app.media(&choices, name.reveal())?;
-        Meeting::join(JoinOptions { invite, name }, media).await
-    };
-    app.begin(beginning, window, Part::Guest, Company::Invited).await
+    let own = app.own_side(name.reveal());
+    let media = own.media(&entrance.devices.camera);
+    let beginning = Meeting::join(JoinOptions { invite, name }, media);
+    app.begin(beginning, window, Part::Guest, Company::Invited, (own, entrance)).await
 }
 
 /// Passes on what the person wants of the meeting.
@@ -271,12 +277,10 @@ pub(crate) fn order(app: State<'_, App>, order: Order) -> Result<(), Failure> {
             return Ok(());
         }
     }
-    let command = command_of(order).ok_or_else(|| Failure::out_of_order("nobody has that id"))?;
     match &*app.now() {
-        Now::Meeting(meeting) => meeting.command(command),
-        _ => return Err(Failure::out_of_order("no meeting is going on")),
+        Now::Meeting(meeting) => meeting.order(order),
+        _ => Err(Failure::out_of_order("no meeting is going on")),
     }
-    Ok(())
 }
 
 /// Ends what is going on, and the app.

@@ -85,6 +85,7 @@ fn show(launch: Launch, later: Option<LaterStarts>, folders: &Folders) -> Result
             commands::launch,
             commands::read_invite,
             commands::devices,
+            commands::test_speaker,
             commands::open_door,
             commands::preview,
             commands::stop_preview,

@@ -3,54 +3,111 @@
 use std::sync::Arc;
 
 use incamera_client::devices::{
-    AudioBlock, AudioHost, AudioSink, AudioSource, DeviceChoice, DeviceError, DeviceId, FrameRate,
-    Microphone, PatternSource, Polled, SenderMark, SilenceSource, Speaker, ToneSource, VideoFormat,
-    VideoFrame, VideoSize, VideoSource, VoiceProcessing,
+    AudioBlock, AudioSink, AudioSource, DeviceChoice, DeviceError, DeviceId, FrameRate, PatternSource,
+    Polled, SenderMark, SilenceSource, ToneSource, VideoFormat, VideoFrame, VideoSize, VideoSource,
+    VoiceProcessing,
 };
-use incamera_client::{Begin, ClientError, IcePolicy, MediaOptions, Mono};
+use incamera_client::{Begin, IcePolicy, Listening, MediaOptions, Mono, Opener};
 use incamera_screen::{Tile, VideoSink};
 
 use crate::reception::{Levels, Shown};
-use crate::view::{CameraChoice, DeviceChoices, MicrophoneChoice, SpeakerChoice};
+use crate::view::{CameraChoice, MicrophoneChoice, SpeakerChoice};
 
-/// Size of the test picture.
-const PATTERN_WIDTH: u32 = 640;
-const PATTERN_HEIGHT: u32 = 360;
+/// The test picture.
+const PATTERN: VideoFormat = VideoFormat { size: VideoSize::P360, rate: FrameRate::VIDEO_30 };
+
+/// What cameras are asked for.
+const CAMERA: VideoFormat = VideoFormat { size: VideoSize::P720, rate: FrameRate::VIDEO_30 };
 
 /// Bit rate of the largest picture: 360p at 30 pictures a second looks clean.
 const VIDEO_KBPS: u32 = 800;
 
+/// The same for 720p.
+const CAMERA_KBPS: u32 = 1_700;
+
 /// Two sizes: one for tiles, one for the stage.
 const LAYERS: u8 = 2;
 
-/// What a meeting is begun with.
-pub(crate) fn open(
-    choices: &DeviceChoices,
-    name: &str,
-    sink: &Arc<dyn VideoSink>,
-    levels: &Levels,
-) -> Result<MediaOptions, ClientError> {
-    let audio = Overheard { source: microphone(&choices.microphone, name)?, levels: levels.clone() };
-    let video = camera(choices.camera, name)
-        .map(|source| Box::new(Mirrored { source, sink: Arc::clone(sink) }) as Box<dyn VideoSource>);
-    Ok(MediaOptions {
-        audio: Box::new(audio),
-        video,
-        speaker: speaker(&choices.speaker)?,
-        reception: Some(Box::new(Shown { sink: Arc::clone(sink), levels: levels.clone() })),
-        ..unheard(LAYERS)
-    })
+/// A camera's picture has one more between them.
+const CAMERA_LAYERS: u8 = 3;
+
+/// The person's own side: what is opened is seen and heard by its window too.
+#[derive(Clone)]
+pub(crate) struct OwnSide {
+    /// Chooses the test picture and tone.
+    pub(crate) name: String,
+    /// Where pictures go.
+    pub(crate) sink: Arc<dyn VideoSink>,
+    /// Where levels go.
+    pub(crate) levels: Levels,
+}
+
+impl OwnSide {
+    /// What a meeting is begun with. Its devices are opened by commands once it has begun.
+    pub(crate) fn media(&self, camera: &CameraChoice) -> MediaOptions {
+        let (format, video_kbps, layers) = match camera {
+            CameraChoice::Pattern => (PATTERN, VIDEO_KBPS, LAYERS),
+            CameraChoice::System | CameraChoice::Device { .. } | CameraChoice::None => {
+                (CAMERA, CAMERA_KBPS, CAMERA_LAYERS)
+            }
+        };
+        MediaOptions {
+            audio: None,
+            camera: Some(format),
+            video_kbps,
+            reception: Some(Box::new(Shown { sink: Arc::clone(&self.sink), levels: self.levels.clone() })),
+            listening: Listening::Live,
+            ..unheard(layers)
+        }
+    }
+
+    /// What is heard of the person.
+    pub(crate) fn microphone(&self, choice: MicrophoneChoice) -> Opener<dyn AudioSource> {
+        let mark = SenderMark::from_name(&self.name);
+        let opener = match choice {
+            MicrophoneChoice::System => Opener::microphone(DeviceChoice::SystemDefault),
+            MicrophoneChoice::Device { id } => Opener::microphone(device(id)),
+            MicrophoneChoice::Tone => Opener::<dyn AudioSource>::of(move || Box::new(ToneSource::new(mark))),
+            MicrophoneChoice::None => Opener::<dyn AudioSource>::of(|| Box::new(SilenceSource::new())),
+        };
+        let levels = self.levels.clone();
+        opener.map(move |source| Box::new(Overheard { source, levels: levels.clone() }))
+    }
+
+    /// What is seen of the person; `None` for nothing.
+    pub(crate) fn camera(&self, choice: CameraChoice) -> Option<Opener<dyn VideoSource>> {
+        let name = self.name.clone();
+        let opener = match choice {
+            CameraChoice::System => Opener::camera(DeviceChoice::SystemDefault, CAMERA),
+            CameraChoice::Device { id } => Opener::camera(device(id), CAMERA),
+            CameraChoice::Pattern => Opener::<dyn VideoSource>::of(move || Box::new(pattern(&name))),
+            CameraChoice::None => return None,
+        };
+        let sink = Arc::clone(&self.sink);
+        Some(opener.map(move |source| Box::new(Mirrored { source, sink: Arc::clone(&sink) })))
+    }
+}
+
+/// Where the others are heard; `None` for nowhere.
+pub(crate) fn speaker(choice: SpeakerChoice) -> Option<Opener<dyn AudioSink>> {
+    match choice {
+        SpeakerChoice::System => Some(Opener::speaker(DeviceChoice::SystemDefault)),
+        SpeakerChoice::Device { id } => Some(Opener::speaker(device(id))),
+        SpeakerChoice::None => None,
+    }
 }
 
 /// Media of somebody who sends nothing, in `layers` sizes, and hears nobody.
 pub(crate) fn unheard(layers: u8) -> MediaOptions {
     MediaOptions {
-        audio: Box::new(SilenceSource::new()),
+        audio: Some(Box::new(SilenceSource::new())),
         video: None,
+        camera: None,
         video_kbps: VIDEO_KBPS,
         layers,
         wanted_layer: 0,
         speaker: None,
+        listening: Listening::Nobody,
         reception: None,
         begin: Begin::AtOnce,
         bind: None,
@@ -59,43 +116,12 @@ pub(crate) fn unheard(layers: u8) -> MediaOptions {
 }
 
 /// The test picture of somebody of this name.
-pub(crate) fn pattern(name: &str) -> Option<Box<dyn VideoSource>> {
-    let size = VideoSize::new(PATTERN_WIDTH, PATTERN_HEIGHT)?;
-    let format = VideoFormat { size, rate: FrameRate::VIDEO_30 };
-    Some(Box::new(PatternSource::new(format, SenderMark::from_name(name))))
+pub(crate) fn pattern(name: &str) -> PatternSource {
+    PatternSource::new(PATTERN, SenderMark::from_name(name))
 }
 
-/// What is heard of the person.
-pub(crate) fn microphone(choice: &MicrophoneChoice, name: &str) -> Result<Box<dyn AudioSource>, DeviceError> {
-    Ok(match choice {
-        MicrophoneChoice::System => {
-            Box::new(Microphone::open(&AudioHost::open()?, &DeviceChoice::SystemDefault)?)
-        }
-        MicrophoneChoice::Device { id } => Box::new(Microphone::open(&AudioHost::open()?, &device(id))?),
-        MicrophoneChoice::Tone => Box::new(ToneSource::new(SenderMark::from_name(name))),
-        MicrophoneChoice::None => Box::new(SilenceSource::new()),
-    })
-}
-
-fn speaker(choice: &SpeakerChoice) -> Result<Option<Box<dyn AudioSink>>, DeviceError> {
-    let choice = match choice {
-        SpeakerChoice::System => DeviceChoice::SystemDefault,
-        SpeakerChoice::Device { id } => device(id),
-        SpeakerChoice::None => return Ok(None),
-    };
-    Ok(Some(Box::new(Speaker::open(&AudioHost::open()?, &choice)?)))
-}
-
-/// What is seen of the person.
-pub(crate) fn camera(choice: CameraChoice, name: &str) -> Option<Box<dyn VideoSource>> {
-    match choice {
-        CameraChoice::Pattern => pattern(name),
-        CameraChoice::None => None,
-    }
-}
-
-fn device(id: &str) -> DeviceChoice {
-    DeviceChoice::Device(DeviceId::new(id.to_owned()))
+fn device(id: String) -> DeviceChoice {
+    DeviceChoice::Device(DeviceId::new(id))
 }
 
 /// A camera whose pictures the person sees too.

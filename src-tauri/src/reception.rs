@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use incamera_client::devices::DeviceError;
+use incamera_client::devices::{BlockSamples, DeviceError};
+use incamera_client::media::mix::level_dbov;
 use incamera_client::{Context, DecodedPicture, DecodedSound, MemberId, Reception, Remote, SentFrame};
 use incamera_screen::{Tile, VideoSink};
 
@@ -15,8 +16,8 @@ pub(crate) struct Levels(Arc<Mutex<BTreeMap<Option<MemberId>, i8>>>);
 
 impl Levels {
     /// Notes a block of sound; `None` is the person's own.
-    pub(crate) fn note(&self, member: Option<MemberId>, samples: &[i16]) {
-        let now = dbov(samples);
+    pub(crate) fn note(&self, member: Option<MemberId>, samples: &BlockSamples) {
+        let now = level_dbov(samples);
         let mut levels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let level = levels.entry(member).or_insert(now);
         *level = now.max(*level);
@@ -27,13 +28,6 @@ impl Levels {
         let levels = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         levels.into_iter().map(|(member, dbov)| Level { member: member.map(hex), dbov }).collect()
     }
-}
-
-/// Root mean square in decibels below overload, −127 to 0 (RFC 6464 §3, negated).
-fn dbov(samples: &[i16]) -> i8 {
-    let sum: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
-    let mean = (sum / samples.len().max(1) as f64).sqrt() / f64::from(i16::MAX);
-    (20.0 * mean.log10()).clamp(-127.0, 0.0) as i8
 }
 
 /// Draws pictures and notes levels.
@@ -71,18 +65,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_span_silence_to_overload() {
-        assert_eq!(dbov(&[0; 960]), -127);
-        assert_eq!(dbov(&[i16::MAX; 960]), 0);
-        assert_eq!(dbov(&[3_277; 960]), -19);
-    }
-
-    #[test]
     fn window_is_told_the_loudest_once() {
         let levels = Levels::default();
         levels.note(None, &[3_277; 960]);
         levels.note(None, &[0; 960]);
-        assert_eq!(levels.take(), [Level { member: None, dbov: -19 }]);
+        assert_eq!(levels.take(), [Level { member: None, dbov: -20 }]);
         assert!(levels.take().is_empty());
     }
 }

@@ -11,10 +11,12 @@ use tauri::ipc::Channel;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::failure::Failure;
 use crate::guest;
 use crate::launch::Company;
+use crate::media::{self, OwnSide};
 use crate::reception::Levels;
-use crate::view::{AppEvent, Order};
+use crate::view::{AppEvent, Entrance, Order};
 
 /// How often the window is told how loud people are.
 const LEVELS_EVERY: Duration = Duration::from_millis(100);
@@ -29,6 +31,7 @@ pub(crate) struct TakingPart {
     part: Part,
     window: Channel<AppEvent>,
     was_asked: bool,
+    own: OwnSide,
 }
 
 /// Whose meeting it is.
@@ -46,10 +49,11 @@ impl TakingPart {
         meeting: Meeting,
         events: EventStream,
         window: Channel<AppEvent>,
-        levels: Levels,
+        own: OwnSide,
         part: Part,
         company: Company,
     ) -> Self {
+        let levels = own.levels.clone();
         let (commands, commanded) = mpsc::unbounded_channel();
         let told = window.clone();
         tauri::async_runtime::spawn(async move {
@@ -57,7 +61,7 @@ impl TakingPart {
             // The window is told last, so that it can begin another meeting at once; it may be gone.
             let _ = told.send(AppEvent::Over);
         });
-        Self { commands, part, window, was_asked: false }
+        Self { commands, part, window, was_asked: false, own }
     }
 
     /// Lets the window ask whether a meeting that is ours is to end for everybody. Once: whoever closes the window
@@ -73,8 +77,25 @@ impl TakingPart {
         self.commands.is_closed()
     }
 
+    /// Comes in by `entrance`: what is off is so before a device is opened, and nothing of it was ever sent.
+    pub(crate) fn enter(&self, entrance: Entrance) {
+        self.command(Command::Microphone(entrance.microphone));
+        self.command(Command::Camera(entrance.camera));
+        let devices = entrance.devices;
+        self.command(Command::UseMicrophone(self.own.microphone(devices.microphone)));
+        self.command(Command::UseSpeaker(media::speaker(devices.speaker)));
+        self.command(Command::UseCamera(self.own.camera(devices.camera)));
+    }
+
+    /// Does what the window asks.
+    pub(crate) fn order(&self, order: Order) -> Result<(), Failure> {
+        let nobody = || Failure::out_of_order("nobody has that id");
+        self.command(command_of(order, &self.own).ok_or_else(nobody)?);
+        Ok(())
+    }
+
     /// Asks for something. A meeting that is over takes no commands.
-    pub(crate) fn command(&self, command: Command) {
+    fn command(&self, command: Command) {
         let _ = self.commands.send(command);
     }
 
@@ -116,7 +137,10 @@ async fn pass_on(
                 (!levels.is_empty()).then_some(AppEvent::Heard { levels })
             }
         };
-        if let Some(AppEvent::Problem { code, .. } | AppEvent::Alarm { code, .. }) = &told {
+        if let Some(
+            AppEvent::Problem { code, .. } | AppEvent::Alarm { code, .. } | AppEvent::DeviceLost { code, .. },
+        ) = &told
+        {
             tracing::warn!(code);
         }
         // A window that is gone is not told; closing it ends the meeting by itself.
@@ -140,7 +164,7 @@ fn invite_guest(event: &Event, company: &mut Company) {
 }
 
 /// The client's command for an order, and the tile whose size it tells; `None` when it names nobody.
-pub(crate) fn command_of(order: Order) -> Option<Command> {
+fn command_of(order: Order, own: &OwnSide) -> Option<Command> {
     Some(match order {
         Order::Admit { knock } => Rule::Admit { knock: KnockNumber(knock) }.into(),
         Order::Deny { knock } => Rule::Deny { knock: KnockNumber(knock) }.into(),
@@ -151,6 +175,9 @@ pub(crate) fn command_of(order: Order) -> Option<Command> {
         Order::Say { text } => Rule::SendChat { text: Pii::new(text) }.into(),
         Order::Microphone { switch } => Command::Microphone(switch),
         Order::Camera { switch } => Command::Camera(switch),
+        Order::UseMicrophone { choice } => Command::UseMicrophone(own.microphone(choice)),
+        Order::UseSpeaker { choice } => Command::UseSpeaker(media::speaker(choice)),
+        Order::UseCamera { choice } => Command::UseCamera(own.camera(choice)),
         Order::Tile { member, width, height } => {
             let want = if width == 0 || height == 0 {
                 PictureWant::Nothing
@@ -181,6 +208,10 @@ fn member_of(text: &str) -> Option<MemberId> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use incamera_screen::Pictures;
+
     use super::*;
 
     #[test]
@@ -193,6 +224,12 @@ mod tests {
 
     #[test]
     fn tiles_out_of_view_want_no_picture() {
+        let own = OwnSide {
+            name: "Ada".to_owned(),
+            sink: Arc::new(Pictures::default()),
+            levels: Levels::default(),
+        };
+        let command_of = |order| command_of(order, &own);
         let tile = |width, height| Order::Tile { member: Some("01".repeat(16)), width, height };
         let want = |order| match command_of(order) {
             Some(Command::Picture { want, .. }) => want,

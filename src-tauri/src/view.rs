@@ -4,8 +4,8 @@
 mod event;
 mod typescript;
 
-use incamera_client::Switch;
-use incamera_client::devices::DeviceInfo;
+use incamera_client::devices::{CameraInfo, DeviceInfo};
+use incamera_client::{Device, Switch};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -30,32 +30,29 @@ pub(crate) enum ServerTrust {
     Certificate,
 }
 
-/// A microphone or speaker to choose from.
-#[derive(Clone, Debug, Serialize, TS)]
+/// A device to choose from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
 pub(crate) struct DeviceView {
     /// What to choose it by.
     pub(crate) id: String,
     /// What to show.
     pub(crate) name: String,
-    /// Microphone or speaker.
-    pub(crate) kind: DeviceKind,
+    /// What it is for.
+    #[ts(type = "Device")]
+    pub(crate) kind: Device,
 }
 
-/// Which way sound goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum DeviceKind {
-    /// Into the computer.
-    Microphone,
-    /// Out of it.
-    Speaker,
+impl From<CameraInfo> for DeviceView {
+    fn from(camera: CameraInfo) -> Self {
+        Self { id: camera.id.as_str().to_owned(), name: camera.name.into_inner(), kind: Device::Camera }
+    }
 }
 
 impl From<DeviceInfo> for DeviceView {
     fn from(device: DeviceInfo) -> Self {
         let kind = match device.direction {
-            incamera_client::devices::Direction::Input => DeviceKind::Microphone,
-            incamera_client::devices::Direction::Output => DeviceKind::Speaker,
+            incamera_client::devices::Direction::Input => Device::Microphone,
+            incamera_client::devices::Direction::Output => Device::Speaker,
         };
         Self { id: device.id.as_str().to_owned(), name: device.name.into_inner(), kind }
     }
@@ -94,9 +91,16 @@ pub(crate) enum SpeakerChoice {
 }
 
 /// What is seen of the person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, TS)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum CameraChoice {
+    /// The camera that the system prefers.
+    System,
+    /// This one.
+    Device {
+        /// Its id.
+        id: String,
+    },
     /// A moving test picture.
     Pattern,
     /// Nothing.
@@ -113,6 +117,20 @@ pub(crate) struct DeviceChoices {
     pub(crate) speaker: SpeakerChoice,
     /// What is seen of the person.
     pub(crate) camera: CameraChoice,
+}
+
+/// How the person comes into a meeting: with which devices, and what is on.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Entrance {
+    /// The devices.
+    pub(crate) devices: DeviceChoices,
+    /// Whether the person is heard.
+    #[ts(type = "Switch")]
+    pub(crate) microphone: Switch,
+    /// Whether the person is seen.
+    #[ts(type = "Switch")]
+    pub(crate) camera: Switch,
 }
 
 /// Where a meeting is held that the person starts.
@@ -169,6 +187,21 @@ pub(crate) enum Order {
         /// Which.
         #[ts(type = "Switch")]
         switch: Switch,
+    },
+    /// Speak through another microphone.
+    UseMicrophone {
+        /// Which.
+        choice: MicrophoneChoice,
+    },
+    /// Hear the others on another speaker.
+    UseSpeaker {
+        /// Which.
+        choice: SpeakerChoice,
+    },
+    /// Show another camera.
+    UseCamera {
+        /// Which.
+        choice: CameraChoice,
     },
     /// How many pixels the tile of somebody has.
     Tile {

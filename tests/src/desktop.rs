@@ -10,5 +10,5 @@ mod webdriver;
 
 pub use processes::ProcessTree;
 pub use screen::{Area, Screen};
-pub use sound::Sound;
+pub use sound::{Sound, VirtualMicrophone};
 pub use webdriver::{Control, Window};

@@ -82,6 +82,7 @@ const devices: DeviceView[] = [
   { id: "a", name: "Built-in microphone", kind: "microphone" },
   { id: "b", name: "Headset (Jabra Evolve2 65)", kind: "microphone" },
   { id: "c", name: "Built-in speakers", kind: "speaker" },
+  { id: "d", name: "Built-in camera", kind: "camera" },
 ];
 
 /** In a meeting that is hosted here, with `others` people. */
@@ -158,6 +159,18 @@ export const states: Record<string, State> = {
   "meeting-9": inside(9),
   "meeting-16": inside(16),
   "meeting-camera-off": { ...inside(1), press: { en: ["Mute", "Stop picture"], de: ["Mikro aus", "Bild aus"] } },
+  devices: {
+    ...inside(1),
+    press: { en: ["Microphone, speaker and camera"], de: ["Mikrofon, Lautsprecher und Kamera"] },
+  },
+  "device-lost": {
+    ...inside(2),
+    events: [
+      ...meeting(2),
+      { event: "device_opened", device: "microphone", which: "instead" },
+      { event: "device_lost", device: "camera", code: "device.lost" },
+    ],
+  },
   knock: { ...inside(2), events: [...meeting(2), { event: "knocked", knock: 1, name: "Grace Hopper" }] },
   "by-keyboard": { devices, seen: pictures(2), events: [...meeting(2), { event: "knocked", knock: 1, name: "Grace Hopper" }] },
   people: { ...inside(4), press: { en: ["People"], de: ["Personen"] } },

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { microphoneOf, speakerOf, wordOf } from "../src/lib/devices";
+import { cameraOf, microphoneOf, speakerOf, wordOf } from "../src/lib/devices";
 import type { DeviceView } from "../src/lib/generated";
 
 const devices: DeviceView[] = [
@@ -17,4 +17,11 @@ test("a chosen device is taken while it is there, and the preferred one otherwis
 
 test("words and choices are the same in both directions", () => {
   for (const word of ["system", "none", "tone", "a"]) expect(wordOf(microphoneOf(word, devices))).toBe(word);
+});
+
+test("a camera is asked for as soon as there is one", () => {
+  expect(cameraOf("", devices)).toEqual({ kind: "pattern" });
+  expect(cameraOf("", [...devices, { id: "c", name: "Desk", kind: "camera" }])).toEqual({ kind: "system" });
+  expect(cameraOf("c", [...devices, { id: "c", name: "Desk", kind: "camera" }])).toEqual({ kind: "device", id: "c" });
+  expect(cameraOf("none", devices)).toEqual({ kind: "none" });
 });

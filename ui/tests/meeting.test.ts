@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
-import type { AppEvent, Person, Received } from "../src/lib/generated";
-import { apply, beginning, farthest, isSpeaking, obstacle, warning, weakLinks } from "../src/lib/meeting";
+import type { AppEvent, Person, Received, Which } from "../src/lib/generated";
+import { apply, beginning, dismiss, farthest, isSpeaking, obstacle, warning, weakLinks } from "../src/lib/meeting";
 
 const person = (name: string, more: Partial<Person> = {}): Person => ({
   member: name,
@@ -143,4 +143,18 @@ test("a link is weak while packets get lost for some seconds, and is ours when i
   expect(weakLinks(meeting)).toEqual({ isOwn: true, members: new Set() });
   for (let step = 0; step < 8; step += 1) second(1_100, 100);
   expect(weakLinks(meeting)).toEqual({ isOwn: false, members: new Set() });
+});
+
+test("what stands in for a device is said until the chosen one is back", () => {
+  const lost: AppEvent = { event: "device_lost", device: "microphone", code: "device.lost" };
+  const opened = (which: Which): AppEvent => ({ event: "device_opened", device: "microphone", which });
+  const camera: AppEvent = { ...lost, device: "camera" };
+  expect(meetingAfter([1, lost], [2, camera], [3, opened("instead")]).deviceNotes).toEqual([
+    { device: "camera", what: "lost" },
+    { device: "microphone", what: "instead" },
+  ]);
+  expect(meetingAfter([1, lost], [2, opened("instead")], [3, opened("chosen")]).deviceNotes).toEqual([]);
+  const off = meetingAfter([1, camera]);
+  dismiss(off, "camera");
+  expect(off.deviceNotes).toEqual([]);
 });

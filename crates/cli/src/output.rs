@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use incamera_client::devices::SystemClock;
 use incamera_client::meeting::{Event as MeetingEvent, MeetingState, StopReason};
-use incamera_client::{Event, LocalEvent, MemberId, Problem, Reach, Scope, Source, Statistics};
+use incamera_client::{
+    Device, Event, LocalEvent, MemberId, Problem, Reach, Scope, Source, Statistics, Which,
+};
 use serde_json::Value;
 
 use crate::args::TakePart;
@@ -184,6 +186,15 @@ fn local_sentence(event: &LocalEvent) -> Option<String> {
         }
         LocalEvent::SfuLost { .. } => "Connection to the media server lost; connecting again…".to_owned(),
         LocalEvent::SfuReconnected { .. } => "Connection to the media server restored.".to_owned(),
+        LocalEvent::DeviceOpened { device, which: Which::Instead } => {
+            format!(
+                "The chosen {} is not there; the one that the system prefers is used.",
+                device_name(*device)
+            )
+        }
+        LocalEvent::DeviceLost { device, problem } => {
+            format!("The {} does not work: {}. {}", device_name(*device), problem.what, problem.advice)
+        }
         LocalEvent::SourceEnded { source } => match source {
             Source::Audio => "The sound file is over; silence follows.".to_owned(),
             Source::Video => "The video file is over; its last picture stays.".to_owned(),
@@ -192,8 +203,18 @@ fn local_sentence(event: &LocalEvent) -> Option<String> {
         LocalEvent::SharingStarted => "You are sharing a screen.".to_owned(),
         LocalEvent::SharingStopped => "You are no longer sharing a screen.".to_owned(),
         LocalEvent::Statistics(statistics) => return statistics_sentence(statistics),
-        LocalEvent::SfuConnected { .. } | LocalEvent::Problem(_) => return None,
+        LocalEvent::SfuConnected { .. } | LocalEvent::DeviceOpened { .. } | LocalEvent::Problem(_) => {
+            return None;
+        }
     })
+}
+
+const fn device_name(device: Device) -> &'static str {
+    match device {
+        Device::Microphone => "microphone",
+        Device::Speaker => "speaker",
+        Device::Camera => "camera",
+    }
 }
 
 fn reach_sentence(reach: &Reach) -> String {

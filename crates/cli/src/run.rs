@@ -9,7 +9,7 @@ use incamera_client::devices::{AudioSink, AudioSource, DeviceError, VideoSource}
 use incamera_client::meeting::{LobbyMode, MeetingError};
 use incamera_client::{
     Begin, Blame, ClientError, Command, DisplayName, EventStream, Fault as _, HostOptions, IcePolicy, Invite,
-    JoinOptions, MediaOptions, Meeting, Problem, RelayPlace,
+    JoinOptions, Listening, MediaOptions, Meeting, Problem, RelayPlace,
 };
 use tokio::sync::mpsc;
 
@@ -191,11 +191,13 @@ fn media(take_part: &TakePart, sources: Sources) -> Result<MediaOptions, Refusal
         Takes::create(folder, keep).map_err(|error| file_refused(error, flag, Exit::OutputFailed))
     };
     Ok(MediaOptions {
-        audio: sources.audio,
+        audio: Some(sources.audio),
         video: sources.video,
         video_kbps: take_part.video_kbps,
         layers: take_part.layers,
         wanted_layer: wanted_layer(&take_part.want),
+        camera: None,
+        listening: if sources.speaker.is_some() { Listening::Live } else { Listening::Nobody },
         speaker: sources.speaker,
         reception: keep.map(create).transpose()?.map(|takes| Box::new(takes) as _),
         begin: begin(take_part),

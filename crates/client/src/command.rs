@@ -1,8 +1,9 @@
 //! What an edge can ask of a running meeting.
 
-use incamera_devices::VideoSource;
+use incamera_devices::{AudioSink, AudioSource, VideoSource};
 use incamera_types::MemberId;
 
+use crate::exchange::Opener;
 use crate::outgoing::Switch;
 
 /// Something that the user wants.
@@ -11,8 +12,15 @@ pub enum Command {
     Meeting(incamera_meeting::Command),
     /// Mute or unmute.
     Microphone(Switch),
-    /// Show a picture or not.
+    /// Show a picture or not. A camera that [`Command::UseCamera`] named is closed while it is not shown.
     Camera(Switch),
+    /// Speak through another microphone, from now on and within the same stream.
+    UseMicrophone(Opener<dyn AudioSource>),
+    /// Hear the others on another speaker; `None`: nowhere.
+    UseSpeaker(Option<Opener<dyn AudioSink>>),
+    /// Show another camera, within the same stream; `None`: none. It needs [`crate::MediaOptions::video`] or
+    /// [`crate::MediaOptions::camera`].
+    UseCamera(Option<Opener<dyn VideoSource>>),
     /// Share a screen, in the place of what is shared so far; refused while somebody else shares. Ends by itself when
     /// the source does.
     ShareScreen(Box<dyn VideoSource>),

@@ -11,10 +11,12 @@ pub(crate) mod spoiling;
 mod subscribing;
 mod video_stream;
 
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use incamera_devices::DriverHandle;
+use incamera_devices::{AudioSink, DeviceId, DriverHandle, watch_devices};
 use incamera_meeting::{Event as MeetingEvent, Input, MeetingMachine, MeetingState, Output, Who};
 use incamera_transport::{RelayEvent, RelayHandle, SfuEvent, StreamId};
 use incamera_types::Mono;
@@ -24,6 +26,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use crate::clock;
 use crate::command::Command;
 use crate::event::{Event, LocalEvent, Problem};
+use crate::exchange::{Opener, Order};
 use crate::incoming::{Inbound, IncomingHandle, IncomingReport, SoundStage, TopSizes};
 use crate::outgoing::{Flow, Outbound, SealingHandle};
 pub(crate) use link::RelayWatch;
@@ -78,11 +81,13 @@ pub(crate) struct MeetingDriver {
     pub(crate) watch: RelayWatch,
     pub(crate) meter: StatisticsMeter,
     pub(crate) threads: MediaThreads,
+    pub(crate) speaker: Sender<Order<dyn AudioSink>>,
+    pub(crate) device_watch: Option<DriverHandle>,
     pub(crate) is_over: bool,
     #[cfg(feature = "danger-sabotage")]
     pub(crate) sabotage: Vec<crate::sabotage::Sabotage>,
     #[cfg(feature = "danger-sabotage")]
-    pub(crate) hosted: Option<std::sync::Arc<incamera_relay::RelayHandle>>,
+    pub(crate) hosted: Option<Arc<incamera_relay::RelayHandle>>,
 }
 
 impl MeetingDriver {
@@ -264,12 +269,40 @@ impl MeetingDriver {
             Command::Meeting(command) => self.input(Input::Command(command)),
             Command::Microphone(switch) => self.publishing.set_microphone(switch),
             Command::Camera(switch) => self.publishing.set_camera(switch),
+            Command::UseMicrophone(opener) => {
+                self.look_out_for(opener.device());
+                self.publishing.use_microphone(opener);
+            }
+            Command::UseSpeaker(opener) => {
+                self.look_out_for(opener.as_ref().and_then(Opener::device));
+                // The playback thread has ended: its problem was told.
+                let _ = self.speaker.send(Order::Use(opener));
+            }
+            Command::UseCamera(opener) => self.publishing.use_camera(opener),
             Command::ShareScreen(source) => self.share_screen(source),
             Command::StopSharing => self.stop_sharing(),
             Command::Picture { member, want } => {
                 self.people.wants(member, want);
                 self.update_subscriptions();
             }
+        }
+    }
+
+    /// Begins to tell microphone and speaker what is plugged in, when that matters: a certain device was chosen.
+    fn look_out_for(&mut self, chosen: Option<&DeviceId>) {
+        if chosen.is_none() || self.device_watch.is_some() {
+            return;
+        }
+        let (microphone, speaker) = (self.publishing.microphone_orders(), self.speaker.clone());
+        let watch = watch_devices(move |devices| {
+            let there = Arc::new(devices.iter().map(|device| device.id.clone()).collect());
+            // Whoever has ended needs to know no more.
+            let _ = microphone.send(Order::Present(Arc::clone(&there)));
+            let _ = speaker.send(Order::Present(there));
+        });
+        match watch {
+            Ok(watch) => self.device_watch = Some(watch),
+            Err(error) => self.problem(Problem::of(&error)),
         }
     }
 
@@ -321,8 +354,12 @@ impl MeetingDriver {
         self.link.close().await;
         self.sealing.order(Outbound::Stop);
         self.incoming.order(Inbound::Stop);
-        let threads = self.threads;
+        let (threads, device_watch) = (self.threads, self.device_watch);
+        let ended = tokio::task::spawn_blocking(move || {
+            threads.join();
+            drop(device_watch);
+        });
         // A thread that panicked has reported it when it happened.
-        let _ = tokio::task::spawn_blocking(move || threads.join()).await;
+        let _ = ended.await;
     }
 }

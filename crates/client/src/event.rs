@@ -57,6 +57,20 @@ pub enum LocalEvent {
         /// Since this client was admitted, or since that participant joined, whichever is later.
         after_admission_ms: u64,
     },
+    /// A device works: it was chosen, switched on, or is back.
+    DeviceOpened {
+        /// What it is for.
+        device: Device,
+        /// Whether it is the chosen one.
+        which: Which,
+    },
+    /// A device cannot be opened or went away. It is tried again until it works or something else is chosen.
+    DeviceLost {
+        /// What it is for.
+        device: Device,
+        /// Why.
+        problem: Problem,
+    },
     /// A file that was being sent has come to its end.
     SourceEnded {
         /// Which.
@@ -92,6 +106,28 @@ pub enum Source {
     Video,
     /// A shared screen or window.
     Screen,
+}
+
+/// A kind of device that may be exchanged in the meeting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Device {
+    /// What is heard of us.
+    Microphone,
+    /// Where the others are heard.
+    Speaker,
+    /// What is seen of us.
+    Camera,
+}
+
+/// Which device of its kind works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Which {
+    /// The chosen one.
+    Chosen,
+    /// What the system prefers, as long as the chosen one is not there.
+    Instead,
 }
 
 /// An error as people and programs are told of it.

@@ -9,5 +9,5 @@ mod tally;
 mod timeline;
 
 pub(crate) use opening::{Inbound, IncomingHandle, IncomingReport, TopSizes};
-pub(crate) use sound::{SoundStage, Unheard};
+pub(crate) use sound::SoundStage;
 pub(crate) use tally::{PictureTally, RemoteTally};

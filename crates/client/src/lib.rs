@@ -22,6 +22,7 @@ mod driver;
 mod entropy;
 mod error;
 mod event;
+mod exchange;
 mod host;
 mod inbox;
 mod incoming;
@@ -51,8 +52,9 @@ pub use incamera_types::{
 
 pub use command::{Command, PictureWant};
 pub use error::ClientError;
-pub use event::{Direction, Event, LocalEvent, Problem, Source};
-pub use options::{Begin, HostOptions, JoinOptions, MediaOptions, RelayPlace, SfuChoice};
+pub use event::{Device, Direction, Event, LocalEvent, Problem, Source, Which};
+pub use exchange::Opener;
+pub use options::{Begin, HostOptions, JoinOptions, Listening, MediaOptions, RelayPlace, SfuChoice};
 pub use outgoing::Switch;
 pub use reach::{Reach, Scope};
 pub use reception::{DecodedPicture, DecodedSound, FrameFacts, Reception, Remote, SentFrame};

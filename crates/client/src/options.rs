@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use incamera_devices::{AudioSink, AudioSource, VideoSource};
+use incamera_devices::{AudioSink, AudioSource, VideoFormat, VideoSource};
 use incamera_identity::DisplayName;
 use incamera_transport::IcePolicy;
 use incamera_types::{Invite, RelayAddress};
@@ -144,20 +144,33 @@ pub enum Begin {
     InCompany,
 }
 
+/// For whom what is received is decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listening {
+    /// For ears: as soon as it can be.
+    Live,
+    /// For files: late packets are waited for.
+    Nobody,
+}
+
 /// What is sent and what becomes of what is received.
 pub struct MediaOptions {
-    /// What is heard of us.
-    pub audio: Box<dyn AudioSource>,
+    /// What is heard of us; `None`: silence, until a command chooses a microphone.
+    pub audio: Option<Box<dyn AudioSource>>,
     /// What is seen of us.
     pub video: Option<Box<dyn VideoSource>>,
+    /// Without [`MediaOptions::video`]: format of the pictures that a command may choose a camera for; `None`: never any.
+    pub camera: Option<VideoFormat>,
     /// Bit rate of the largest picture in kbit/s.
     pub video_kbps: u32,
     /// Sizes of the picture that are sent at once, 1 to 3.
     pub layers: u8,
     /// Layer of others' pictures that is wanted unless said otherwise; 0 is the largest.
     pub wanted_layer: u8,
-    /// Where the others are heard; `None`: nowhere.
+    /// Where the others are heard; `None`: nowhere, until a command chooses a speaker.
     pub speaker: Option<Box<dyn AudioSink>>,
+    /// Whether somebody listens, now or later.
+    pub listening: Listening,
     /// Takes everything that is decoded.
     pub reception: Option<Box<dyn Reception>>,
     /// When sending begins.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use incamera_devices::{AudioSink, play_audio};
+use incamera_devices::play_audio;
 use incamera_media::jitter::DelayLimits;
 use incamera_media::mix::Mixer;
 use incamera_media::vp8::Quality;
@@ -20,9 +20,10 @@ use crate::command::{Command, PictureWant};
 use crate::driver::{MediaThreads, MeetingDriver, People, Publishing, RelayWatch, SfuLink, StatisticsMeter};
 use crate::entropy::SystemEntropy;
 use crate::event::{Event, LocalEvent};
+use crate::exchange::Loud;
 use crate::host::HostedRelay;
-use crate::incoming::{Inbound, IncomingHandle, SoundStage, Unheard};
-use crate::options::{HostOptions, JoinOptions, MediaOptions};
+use crate::incoming::{Inbound, IncomingHandle, SoundStage};
+use crate::options::{HostOptions, JoinOptions, Listening, MediaOptions};
 use crate::outgoing::{PicturePlan, SealingHandle};
 use crate::reception::SharedReception;
 
@@ -120,16 +121,20 @@ fn start(
     let (report, reports) = unbounded_channel();
     let trust = invite.tls_pin.map_or(TlsTrust::Public, |pin| TlsTrust::Pinned(TlsPin(pin)));
     let reception = media.reception.map(SharedReception::start).transpose()?;
-    let limits = if media.speaker.is_some() { DelayLimits::default() } else { UNHEARD_DELAY };
+    let limits = match media.listening {
+        Listening::Live => DelayLimits::default(),
+        Listening::Nobody => UNHEARD_DELAY,
+    };
     let sound = SoundStage::new(limits, reception.clone());
     let (incoming, opening_thread) = IncomingHandle::start(sound.clone(), reception.clone(), report)?;
     let (sealing, sealing_thread) = SealingHandle::start(incoming.clone(), reception.clone())?;
-    let speaker = media.speaker.unwrap_or_else(|| Box::new(Unheard::new()));
-    let playback = play(speaker, sound.clone(), incoming.clone(), events.clone())?;
-    let camera = media
-        .video
-        .as_ref()
-        .map(|source| PicturePlan::camera(source.format(), Quality::File, media.layers, media.video_kbps));
+    let (loud, speaker) = Loud::new(media.speaker, events.clone());
+    let playback = play(loud, sound.clone(), incoming.clone(), events.clone())?;
+    let plan = |format, quality| PicturePlan::camera(format, quality, media.layers, media.video_kbps);
+    let camera = match &media.video {
+        Some(source) => Some(plan(source.format(), Quality::File)),
+        None => media.camera.map(|format| plan(format, Quality::Camera)),
+    };
     let publishing = Publishing::new(
         media.audio,
         media.video,
@@ -167,6 +172,8 @@ fn start(
         people: People::new(PictureWant::Layer(media.wanted_layer)),
         watch: RelayWatch::new(now),
         meter: StatisticsMeter::start(now),
+        speaker,
+        device_watch: None,
         threads: MediaThreads { playback, sealing: sealing_thread, opening: opening_thread },
         is_over: false,
         #[cfg(feature = "danger-sabotage")]
@@ -206,7 +213,7 @@ fn origin(relay: &RelayAddress) -> String {
 }
 
 fn play(
-    speaker: Box<dyn AudioSink>,
+    speaker: Loud,
     sound: SoundStage,
     incoming: IncomingHandle,
     events: UnboundedSender<Event>,

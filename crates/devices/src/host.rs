@@ -31,7 +31,7 @@ pub enum Direction {
 }
 
 /// A stable name of a device, such as `pulseaudio:alsa_input.usb-headset`; survives restarts and unplugging.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceId(String);
 
 impl DeviceId {

@@ -13,6 +13,7 @@
 
 mod audio;
 mod camera;
+mod chime;
 mod clock;
 mod driver;
 mod error;
@@ -25,6 +26,7 @@ mod read_ahead;
 mod schedule;
 mod speaker;
 mod stamp;
+mod syllables;
 mod tone;
 mod video;
 pub mod wav;
@@ -34,8 +36,11 @@ pub use audio::{
     AudioBlock, AudioSink, AudioSource, BLOCK_SAMPLES, BlockSamples, Polled, SAMPLE_RATE_HZ, VoiceProcessing,
 };
 pub use camera::{Camera, CameraInfo, cameras};
+pub use chime::play_chime;
 pub use clock::SystemClock;
-pub use driver::{AudioCaptured, DriverHandle, VideoCaptured, capture_audio, capture_video, play_audio};
+pub use driver::{
+    AudioCaptured, DriverHandle, VideoCaptured, capture_audio, capture_video, play_audio, watch_devices,
+};
 pub use error::DeviceError;
 pub use host::{AudioHost, DeviceChoice, DeviceId, DeviceInfo, Direction};
 pub use mark::SenderMark;
@@ -44,5 +49,6 @@ pub use part_file::PartFile;
 pub use pattern::{PatternCode, PatternSource, read_code, read_frame_number};
 pub use schedule::{FrameRate, Schedule};
 pub use speaker::Speaker;
+pub use syllables::SyllableSource;
 pub use tone::{SilenceSource, ToneSource, tone_share};
 pub use video::{VideoFormat, VideoFrame, VideoSize, VideoSource};

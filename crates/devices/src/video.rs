@@ -18,6 +18,12 @@ pub struct VideoSize {
 }
 
 impl VideoSize {
+    /// 640 by 360.
+    pub const P360: Self = Self { width: 640, height: 360 };
+
+    /// 1,280 by 720.
+    pub const P720: Self = Self { width: 1_280, height: 720 };
+
     /// `None` when a side is out of range (SEC-15).
     #[must_use]
     pub fn new(width: u32, height: u32) -> Option<Self> {

@@ -4,7 +4,9 @@ use incamera_client::meeting::{
     self, Event as MeetingEvent, LobbyMode, MediaStop, MeetingState, MemberView, RemovalReason, RoleView,
     StopReason,
 };
-use incamera_client::{Direction, Event, LocalEvent, MemberId, Problem, Reach, Scope, Statistics};
+use incamera_client::{
+    Device, Direction, Event, LocalEvent, MemberId, Problem, Reach, Scope, Statistics, Which,
+};
 use serde::Serialize;
 use ts_rs::TS;
 
@@ -77,6 +79,19 @@ pub(crate) enum AppEvent {
     Statistics { sent_kbps: f64, received: Vec<Received> },
     /// How loud people were just now.
     Heard { levels: Vec<Level> },
+    /// A device works.
+    DeviceOpened {
+        #[ts(type = "Device")]
+        device: Device,
+        #[ts(type = "Which")]
+        which: Which,
+    },
+    /// A device cannot be opened or went away; it is tried again.
+    DeviceLost {
+        #[ts(type = "Device")]
+        device: Device,
+        code: String,
+    },
     /// Something went wrong.
     Problem { code: String, what: String, advice: String, member: Option<String> },
     /// The person closed the window of a meeting that ends with it.
@@ -230,6 +245,10 @@ fn of_client(event: LocalEvent) -> Option<AppEvent> {
             AppEvent::MediaServerConnected { direction }
         }
         LocalEvent::Statistics(statistics) => of_statistics(&statistics),
+        LocalEvent::DeviceOpened { device, which } => AppEvent::DeviceOpened { device, which },
+        LocalEvent::DeviceLost { device, problem } => {
+            AppEvent::DeviceLost { device, code: problem.code.to_owned() }
+        }
         LocalEvent::Problem(problem) => of_problem(problem),
         LocalEvent::FirstPicture { .. }
         | LocalEvent::SourceEnded { .. }

@@ -5,7 +5,7 @@ mod tests {
     use std::path::Path;
 
     use incamera_client::meeting::{LobbyMode, MediaStop, MeetingState, RoleView, StopReason};
-    use incamera_client::{Direction, Scope, Switch};
+    use incamera_client::{Device, Direction, Scope, Switch, Which};
     use incamera_settings::*;
     use ts_rs::{Config, TS};
 
@@ -44,8 +44,8 @@ mod tests {
     fn types_of_the_window_are_those_of_the_app() {
         let wanted = declarations! {
             AppEvent, ReachView, Person, Verification, Departure, ChatLine, Received, Level,
-            Place, Order, InviteView, ServerTrust, DeviceView, DeviceKind, DeviceChoices,
-            MicrophoneChoice, SpeakerChoice, CameraChoice, DoorView, Launch, Opening, Failure,
+            Place, Order, InviteView, ServerTrust, DeviceView, DeviceChoices,
+            MicrophoneChoice, SpeakerChoice, CameraChoice, Entrance, DoorView, Launch, Opening, Failure,
             Loaded, Settings, Language, Appearance, Remembering, Devices, Sounds, Server,
             WindowSize, Recent, RecentChange
         } + &cases! {
@@ -59,6 +59,8 @@ mod tests {
             Scope: ThisComputer, ThisNetwork, Internet;
             Direction: Publish, Play;
             Switch: On, Off;
+            Device: Microphone, Speaker, Camera;
+            Which: Chosen, Instead;
         };
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/src/lib/generated.ts");
         if std::env::var_os(WRITE).is_some() {

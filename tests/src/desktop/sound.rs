@@ -1,15 +1,32 @@
-//! A microphone that nobody sees: a PulseAudio server without hardware, which says who listens.
+//! Microphones that nobody sees: a PulseAudio server without hardware, which says who listens.
 
+use std::f64::consts::TAU;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use incamera_devices::wav::WavWriter;
+
 /// The server and everything that uses it are processes of this computer; it may be busy.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Samples per second.
+const RATE_HZ: u32 = 48_000;
+
+/// How long each tone goes on: longer than any test.
+const TONE_SECONDS: u32 = 150;
 
 /// A running server with one microphone and one speaker; ends when dropped.
 pub struct Sound {
     server: Child,
     folder: tempfile::TempDir,
+}
+
+/// A microphone that hears a tone. Its plug can be pulled.
+pub struct VirtualMicrophone<'a> {
+    sound: &'a Sound,
+    name: &'static str,
+    player: Child,
+    module: String,
 }
 
 impl Sound {
@@ -64,6 +81,54 @@ impl Sound {
         self.wait_until(Self::is_listened_to);
     }
 
+    /// Waits until a program plays something, and until it does no more.
+    ///
+    /// # Panics
+    /// When none plays, or one does not stop.
+    pub fn wait_until_played(&self) {
+        let is_played = |sound: &Self| {
+            let players = sound.control(&["list", "short", "sink-inputs"]).expect("the server answers");
+            !players.trim().is_empty()
+        };
+        self.wait_until(is_played);
+        self.wait_until(|sound| !is_played(sound));
+    }
+
+    /// Plugs in a microphone called `name` that hears a tone of `hz`, and makes it the one that the system prefers.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    #[must_use]
+    pub fn plug_in(&self, name: &'static str, hz: f64) -> VirtualMicrophone<'_> {
+        let sink = format!("sink_name={name}-air");
+        self.load(&["module-null-sink", &sink, "rate=48000"]);
+        let file = self.folder.path().join(format!("{name}.wav"));
+        let tone = |index: u32| ((TAU * hz * f64::from(index) / f64::from(RATE_HZ)).sin() * 8_000.0) as i16;
+        let tone: Vec<i16> = (0..RATE_HZ * TONE_SECONDS).map(tone).collect();
+        let mut writer = WavWriter::create(&file).expect("a file can be made");
+        writer.write(&tone).and_then(|()| writer.finish()).expect("a file can be written");
+        let mut player = Command::new("paplay");
+        // With more latency the air would move in blocks of two seconds.
+        player.args(["--latency-msec=20", "-d", &format!("{name}-air")]).arg(&file).envs(self.environment());
+        let player = player.spawn().expect("paplay (package pulseaudio-utils) can be run");
+        let microphone = VirtualMicrophone { sound: self, name, player, module: self.source(name) };
+        self.control(&["set-default-source", name]).expect("the source is there");
+        microphone
+    }
+
+    /// A source that gives what is played into the sink of `name`.
+    fn source(&self, name: &str) -> String {
+        let (master, source) = (format!("master={name}-air.monitor"), format!("source_name={name}"));
+        let shown = format!("source_properties=device.description={name}");
+        self.load(&["module-remap-source", &master, &source, &shown])
+    }
+
+    /// Loads a module; gives its number.
+    fn load(&self, module: &[&str]) -> String {
+        let loaded = self.control(&[&["load-module"], module].concat());
+        loaded.expect("the server takes the module").trim().to_owned()
+    }
+
     fn wait_until(&self, holds: impl Fn(&Self) -> bool) {
         let until = Instant::now() + PATIENCE;
         while !holds(self) {
@@ -84,5 +149,30 @@ impl Drop for Sound {
         // Failing means that it is gone already.
         let _ = self.server.kill();
         let _ = self.server.wait();
+    }
+}
+
+impl VirtualMicrophone<'_> {
+    /// Pulls its plug.
+    ///
+    /// # Panics
+    /// When it is not plugged in.
+    pub fn unplug(&self) {
+        self.sound.control(&["unload-module", &self.module]).expect("the source goes");
+    }
+
+    /// Plugs it in again.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub fn plug(&mut self) {
+        self.module = self.sound.source(self.name);
+    }
+}
+
+impl Drop for VirtualMicrophone<'_> {
+    fn drop(&mut self) {
+        let _ = self.player.kill();
+        let _ = self.player.wait();
     }
 }

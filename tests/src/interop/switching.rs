@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use incamera_client::devices::{DeviceError, SilenceSource};
 use incamera_client::{
-    Begin, Command, DecodedPicture, DecodedSound, DisplayName, IcePolicy, Invite, JoinOptions, MediaOptions,
-    Meeting as JoinedMeeting, MemberId, PictureWant, Reception, Remote, SentFrame,
+    Begin, Command, DecodedPicture, DecodedSound, DisplayName, IcePolicy, Invite, JoinOptions, Listening,
+    MediaOptions, Meeting as JoinedMeeting, MemberId, PictureWant, Reception, Remote, SentFrame,
 };
 use tokio::runtime::Handle;
 
@@ -64,12 +64,14 @@ pub(super) fn run(place: &Place) -> Result<String, String> {
         name: DisplayName::new("Ben").map_err(|why| why.to_string())?,
     };
     let media = MediaOptions {
-        audio: Box::new(SilenceSource::new()),
+        audio: Some(Box::new(SilenceSource::new())),
         video: None,
+        camera: None,
         video_kbps: 800,
         layers: 1,
         wanted_layer: 0,
         speaker: None,
+        listening: Listening::Nobody,
         reception: Some(Box::new(Watching(sees))),
         begin: Begin::AtOnce,
         bind: Some(place.bind),

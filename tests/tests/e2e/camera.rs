@@ -11,7 +11,7 @@ use incamera_tests::studio::{Colour, Sensor, Studio};
 const ENOUGH: u64 = 30;
 
 /// Samples may be off by this much: pictures are compressed.
-const CLOSE: u8 = 6;
+pub(crate) const CLOSE: u8 = 6;
 
 /// Somebody who shows a camera.
 fn filmed<'a>(name: &'a str, video: &'a str, environment: &'a [(&'a str, &'a str)]) -> Cast<'a> {
@@ -36,7 +36,7 @@ fn wait_until_closed(watcher: &mut Watched, studio: &Studio) {
 }
 
 /// The middle of the last picture that came of `name`.
-fn last_colour(out: &Path, name: &str) -> [u8; 3] {
+pub(crate) fn last_colour(out: &Path, name: &str) -> [u8; 3] {
     let path = folder_of(out, name).expect("something came").join("video.y4m");
     let mut pictures = Y4mReader::open(&path).expect("a finished take can be read");
     let mut picture = pictures.format().size.black();

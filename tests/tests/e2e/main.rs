@@ -15,6 +15,7 @@ mod bad_input;
 mod camera;
 mod canary;
 mod crash;
+mod devices;
 mod ending;
 mod external_commit;
 mod hostile_relay;

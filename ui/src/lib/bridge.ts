@@ -5,6 +5,7 @@ import type {
   DeviceChoices,
   DeviceView,
   DoorView,
+  Entrance,
   Failure,
   InviteView,
   Launch,
@@ -16,6 +17,7 @@ import type {
   Recent,
   RecentChange,
   Settings,
+  SpeakerChoice,
 } from "./generated";
 
 /** Everything that the window can ask of the app. What fails rejects with a `Failure`. */
@@ -24,14 +26,15 @@ export const app = {
   launch: (later: (launch: Launch) => void) => invoke<Launch>("launch", { later: channel(later) }),
   readInvite: (link: string) => invoke<InviteView>("read_invite", { link }),
   devices: () => invoke<DeviceView[]>("devices"),
+  testSpeaker: (choice: SpeakerChoice) => invoke<void>("test_speaker", { choice }),
   openDoor: () => invoke<DoorView>("open_door"),
   preview: (name: string, choices: DeviceChoices, told: (levels: Level[]) => void) =>
     invoke<void>("preview", { name, choices, meter: channel(told) }),
   stopPreview: () => invoke<void>("stop_preview"),
-  host: (name: string, place: Place, lobby: LobbyMode, choices: DeviceChoices, told: (event: AppEvent) => void) =>
-    invoke<void>("host", { name, place, lobby, choices, window: channel(told) }),
-  join: (link: string, name: string, choices: DeviceChoices, told: (event: AppEvent) => void) =>
-    invoke<void>("join", { link, name, choices, window: channel(told) }),
+  host: (name: string, place: Place, lobby: LobbyMode, entrance: Entrance, told: (event: AppEvent) => void) =>
+    invoke<void>("host", { name, place, lobby, entrance, window: channel(told) }),
+  join: (link: string, name: string, entrance: Entrance, told: (event: AppEvent) => void) =>
+    invoke<void>("join", { link, name, entrance, window: channel(told) }),
   order: (order: Order) => invoke<void>("order", { order }),
   quit: () => invoke<void>("quit"),
   settings: () => invoke<Loaded>("settings"),

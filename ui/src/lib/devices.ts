@@ -14,8 +14,11 @@ export function speakerOf(word: string, devices: readonly DeviceView[]): Speaker
   return deviceOf(word, "speaker", devices);
 }
 
-export function cameraOf(word: string): CameraChoice {
-  return word === "none" ? "none" : "pattern";
+/** The camera of a word; a computer that has none shows the test picture. */
+export function cameraOf(word: string, devices: readonly DeviceView[]): CameraChoice {
+  if (word === "none" || word === "pattern") return { kind: word };
+  const choice = deviceOf(word, "camera", devices);
+  return choice.kind === "none" ? { kind: "pattern" } : choice;
 }
 
 function deviceOf(

@@ -1,6 +1,6 @@
 // Made from src-tauri/src/view.rs by `./dev types`.
 
-export type AppEvent = { "event": "state_changed", state: MeetingState, } | { "event": "hosting", link: string, reach: Array<ReachView>, } | { "event": "knocked", knock: number, name: string, } | { "event": "knock_ended", knock: number, } | { "event": "joined", person: Person, } | { "event": "left", member: string, name: string, why: Departure, } | { "event": "lost", member: string, silent_for_s: number, } | { "event": "media_held", member: string, } | { "event": "returned", member: string, } | { "event": "room_code_changed", code: string, } | { "event": "epoch_changed", epoch: number, } | { "event": "rules_changed", lobby: LobbyMode, locked: boolean, suite: number, } | { "event": "chat_received", line: ChatLine, } | { "event": "key_missing", member: string, } | { "event": "key_restored", member: string, } | { "event": "link_degraded", media_stops_in_s: number, } | { "event": "link_restored" } | { "event": "media_stopped", why: MediaStop, } | { "event": "media_started" } | { "event": "alarm", code: string, what: string, advice: string, member: string | null, } | { "event": "media_server_lost", direction: Direction, } | { "event": "media_server_connected", direction: Direction, } | { "event": "statistics", sent_kbps: number, received: Array<Received>, } | { "event": "heard", levels: Array<Level>, } | { "event": "problem", code: string, what: string, advice: string, member: string | null, } | { "event": "close_asked" } | { "event": "stopped", why: StopReason, } | { "event": "over" };
+export type AppEvent = { "event": "state_changed", state: MeetingState, } | { "event": "hosting", link: string, reach: Array<ReachView>, } | { "event": "knocked", knock: number, name: string, } | { "event": "knock_ended", knock: number, } | { "event": "joined", person: Person, } | { "event": "left", member: string, name: string, why: Departure, } | { "event": "lost", member: string, silent_for_s: number, } | { "event": "media_held", member: string, } | { "event": "returned", member: string, } | { "event": "room_code_changed", code: string, } | { "event": "epoch_changed", epoch: number, } | { "event": "rules_changed", lobby: LobbyMode, locked: boolean, suite: number, } | { "event": "chat_received", line: ChatLine, } | { "event": "key_missing", member: string, } | { "event": "key_restored", member: string, } | { "event": "link_degraded", media_stops_in_s: number, } | { "event": "link_restored" } | { "event": "media_stopped", why: MediaStop, } | { "event": "media_started" } | { "event": "alarm", code: string, what: string, advice: string, member: string | null, } | { "event": "media_server_lost", direction: Direction, } | { "event": "media_server_connected", direction: Direction, } | { "event": "statistics", sent_kbps: number, received: Array<Received>, } | { "event": "heard", levels: Array<Level>, } | { "event": "device_opened", device: Device, which: Which, } | { "event": "device_lost", device: Device, code: string, } | { "event": "problem", code: string, what: string, advice: string, member: string | null, } | { "event": "close_asked" } | { "event": "stopped", why: StopReason, } | { "event": "over" };
 
 export type ReachView = { scope: Scope, reachable: boolean, };
 
@@ -54,7 +54,19 @@ switch: Switch, } | { "order": "camera",
 /**
  * Which.
  */
-switch: Switch, } | { "order": "tile", 
+switch: Switch, } | { "order": "use_microphone", 
+/**
+ * Which.
+ */
+choice: MicrophoneChoice, } | { "order": "use_speaker", 
+/**
+ * Which.
+ */
+choice: SpeakerChoice, } | { "order": "use_camera", 
+/**
+ * Which.
+ */
+choice: CameraChoice, } | { "order": "tile", 
 /**
  * Whose; `null` for the person's own.
  */
@@ -90,11 +102,9 @@ id: string,
  */
 name: string, 
 /**
- * Microphone or speaker.
+ * What it is for.
  */
-kind: DeviceKind, };
-
-export type DeviceKind = "microphone" | "speaker";
+kind: Device, };
 
 export type DeviceChoices = { 
 /**
@@ -122,7 +132,25 @@ export type SpeakerChoice = { "kind": "system" } | { "kind": "device",
  */
 id: string, } | { "kind": "none" };
 
-export type CameraChoice = "pattern" | "none";
+export type CameraChoice = { "kind": "system" } | { "kind": "device", 
+/**
+ * Its id.
+ */
+id: string, } | { "kind": "pattern" } | { "kind": "none" };
+
+export type Entrance = { 
+/**
+ * The devices.
+ */
+devices: DeviceChoices, 
+/**
+ * Whether the person is heard.
+ */
+microphone: Switch, 
+/**
+ * Whether the person is seen.
+ */
+camera: Switch, };
 
 export type DoorView = { 
 /**
@@ -329,3 +357,7 @@ export type Scope = "this_computer" | "this_network" | "internet";
 export type Direction = "publish" | "play";
 
 export type Switch = "on" | "off";
+
+export type Device = "microphone" | "speaker" | "camera";
+
+export type Which = "chosen" | "instead";

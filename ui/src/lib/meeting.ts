@@ -1,6 +1,7 @@
 import type {
   AppEvent,
   ChatLine,
+  Device,
   LobbyMode,
   MediaStop,
   MeetingState,
@@ -32,6 +33,12 @@ export interface Trouble {
   code: string;
   what: string;
   advice: string;
+}
+
+/** What is worth knowing about a device: it does not work, or another one stands in for it. */
+export interface DeviceNote {
+  device: Device;
+  what: "lost" | "instead";
 }
 
 /** A meeting as it is shown. Everything in it was told by the app; times are those of `now`. */
@@ -69,6 +76,7 @@ export interface Meeting {
   ending: StopReason | null;
   isOver: boolean;
   ownLevel: number;
+  deviceNotes: DeviceNote[];
   announcement: Announcement | null;
 }
 
@@ -105,6 +113,7 @@ export function beginning(isHost: boolean, now: number): Meeting {
     ending: null,
     isOver: false,
     ownLevel: -127,
+    deviceNotes: [],
     announcement: null,
   };
 }
@@ -214,6 +223,12 @@ export function apply(meeting: Meeting, event: AppEvent, now: number): void {
     case "heard":
       hear(meeting, event.levels, now);
       break;
+    case "device_opened":
+      note(meeting, event.device, event.which === "chosen" ? null : "instead");
+      break;
+    case "device_lost":
+      note(meeting, event.device, "lost");
+      break;
     case "problem":
       meeting.problems = [...meeting.problems, event].slice(-MOST_TROUBLES);
       break;
@@ -278,6 +293,16 @@ function receive(meeting: Meeting, line: ChatLine): void {
   if (meeting.people.some((one) => one.is_self && one.member === line.member)) return;
   const text = line.text.length > ANNOUNCED_CHARS ? `${line.text.slice(0, ANNOUNCED_CHARS)}…` : line.text;
   meeting.announcement = { kind: "chat", name: line.name, text };
+}
+
+/** Says nothing more of a device: another one was chosen, or none is wanted. */
+export function dismiss(meeting: Meeting, device: Device): void {
+  note(meeting, device, null);
+}
+
+function note(meeting: Meeting, device: Device, what: DeviceNote["what"] | null): void {
+  const others = meeting.deviceNotes.filter((one) => one.device !== device);
+  meeting.deviceNotes = what === null ? others : [...others, { device, what }];
 }
 
 function hear(meeting: Meeting, levels: readonly { member: string | null; dbov: number }[], now: number): void {

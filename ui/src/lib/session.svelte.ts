@@ -3,9 +3,9 @@ import { cameraOf, microphoneOf, speakerOf } from "./devices";
 import type {
   AppEvent,
   CameraChoice,
-  DeviceChoices,
-  Devices,
+  Device,
   DeviceView,
+  Entrance,
   Failure,
   InviteView,
   Launch,
@@ -17,9 +17,10 @@ import type {
   RecentChange,
   Settings,
   SpeakerChoice,
+  Switch,
 } from "./generated";
 import { CORNERS, type Corner, type Layout } from "./layout";
-import { apply, beginning, type Meeting } from "./meeting";
+import { apply, beginning, dismiss, type Meeting } from "./meeting";
 import { Pictures } from "./pictures";
 import { NEW_SETTINGS } from "./settings";
 import { speak } from "./text";
@@ -58,7 +59,7 @@ export class Session {
   lobby = $state<LobbyMode>("wait");
   microphone = $state<MicrophoneChoice>({ kind: "system" });
   speaker = $state<SpeakerChoice>({ kind: "system" });
-  camera = $state<CameraChoice>("pattern");
+  camera = $state<CameraChoice>({ kind: "pattern" });
   devices = $state<DeviceView[]>([]);
   failure = $state<Failure | null>(null);
   isBusy = $state(false);
@@ -85,8 +86,13 @@ export class Session {
     setInterval(() => (this.now = clock()), 250);
   }
 
-  get choices(): DeviceChoices {
-    return { microphone: this.microphone, speaker: this.speaker, camera: this.camera };
+  /** How the person comes into a meeting: what is off has never been on. */
+  get entrance(): Entrance {
+    return {
+      devices: { microphone: this.microphone, speaker: this.speaker, camera: this.camera },
+      microphone: this.isMuted ? "off" : "on",
+      camera: this.isCameraOff ? "off" : "on",
+    };
   }
 
   /** Begins where the command line says. */
@@ -110,7 +116,7 @@ export class Session {
     }
     this.#launch = launch;
     if (launch.name !== null) this.name = launch.name;
-    if (launch.no_camera) this.camera = "none";
+    if (launch.no_camera) this.camera = { kind: "none" };
     if (launch.link !== null) await this.prepareToJoin(launch.link);
     if (launch.opening === "host") await this.startAtOnce();
   }
@@ -170,25 +176,42 @@ export class Session {
     }
   }
 
+  /** Finds out which devices there are and takes those of the settings. */
   async lookForDevices(): Promise<void> {
-    try {
-      this.devices = await app.devices();
-    } catch {
-      // No audio system: said in the green room by what is left to choose from.
-      this.devices = [];
-    }
+    await this.listDevices();
     const { microphone, speaker, camera } = this.settings.devices;
     this.microphone = microphoneOf(microphone, this.devices);
     this.speaker = speakerOf(speaker, this.devices);
-    this.camera = cameraOf(camera);
+    this.camera = cameraOf(camera, this.devices);
   }
 
-  /** Chooses a device by its word, now and for other times. */
-  choose(device: keyof Devices, word: string): void {
+  /** Finds out which devices there are; what is chosen stays chosen. */
+  async listDevices(): Promise<void> {
+    try {
+      this.devices = await app.devices();
+    } catch {
+      // Neither sound nor cameras: said by what is left to choose from.
+      this.devices = [];
+    }
+  }
+
+  /** Chooses a device by its word, now and for other times; a meeting uses it at once. */
+  choose(device: Device, word: string): void {
+    const hadCamera = this.camera.kind !== "none";
     if (device === "microphone") this.microphone = microphoneOf(word, this.devices);
     else if (device === "speaker") this.speaker = speakerOf(word, this.devices);
-    else this.camera = cameraOf(word);
+    else this.camera = cameraOf(word, this.devices);
     void this.set("devices", { ...this.settings.devices, [device]: word });
+    if (this.screen !== "meeting") return;
+    dismiss(this.meeting, device);
+    if (device === "microphone") this.order({ order: "use_microphone", choice: this.microphone });
+    else if (device === "speaker") this.order({ order: "use_speaker", choice: this.speaker });
+    else {
+      this.order({ order: "use_camera", choice: this.camera });
+      // A first camera is chosen in order to be seen; another one stays off if the one before was.
+      if (this.camera.kind === "none") this.#turnCamera("off");
+      else if (!hadCamera) this.#turnCamera("on");
+    }
   }
 
   prepareToHost(): void {
@@ -235,18 +258,16 @@ export class Session {
     const isHost = this.intent.kind === "host";
     this.meeting = beginning(isHost, clock());
     this.isMuted = this.settings.start_muted || this.#launch?.muted === true;
-    this.isCameraOff = this.settings.start_without_picture || this.camera === "none";
+    this.isCameraOff = this.settings.start_without_picture || this.camera.kind === "none";
     const told = (event: AppEvent) => this.#told(event);
     try {
-      if (this.intent.kind === "join") await app.join(this.intent.link, this.name, this.choices, told);
-      else await app.host(this.name, this.place, this.lobby, this.choices, told);
+      if (this.intent.kind === "join") await app.join(this.intent.link, this.name, this.entrance, told);
+      else await app.host(this.name, this.place, this.lobby, this.entrance, told);
       if (this.screen === "green") {
         this.screen = "lobby";
         // A name of the command line is for this time.
         if (this.name !== this.#launch?.name && this.name !== this.settings.name) void this.set("name", this.name);
       }
-      if (this.isMuted) this.order({ order: "microphone", switch: "off" });
-      if (this.isCameraOff && this.camera !== "none") this.order({ order: "camera", switch: "off" });
     } catch (reason) {
       this.failure = failureOf(reason);
       this.screen = "green";
@@ -352,9 +373,13 @@ export class Session {
   }
 
   toggleCamera(): void {
-    if (this.camera === "none") return;
-    this.isCameraOff = !this.isCameraOff;
-    this.order({ order: "camera", switch: this.isCameraOff ? "off" : "on" });
+    if (this.camera.kind !== "none") this.#turnCamera(this.isCameraOff ? "on" : "off");
+  }
+
+  #turnCamera(to: Switch): void {
+    this.isCameraOff = to === "off";
+    if (this.isCameraOff) dismiss(this.meeting, "camera");
+    this.order({ order: "camera", switch: to });
   }
 
   /** Leaves; a meeting of ours ends for everybody. */

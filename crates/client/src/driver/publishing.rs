@@ -1,11 +1,11 @@
 //! What we send: the plan, the capture threads, and how much the network carries.
 
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use incamera_devices::{
-    AudioBlock, AudioCaptured, AudioSource, DeviceError, DriverHandle, Polled, SilenceSource, VideoSource,
-    VoiceProcessing, capture_audio,
+    AudioCaptured, AudioSource, DriverHandle, VideoSource, VoiceProcessing, capture_audio,
 };
 use incamera_media::opus::Signal;
 use incamera_meeting::StreamView;
@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use super::video_stream::{Captured, VideoStream};
 use crate::ClientError;
 use crate::event::{Event, LocalEvent, Problem, Source};
+use crate::exchange::{Heard, Opener, Order, Seen};
 use crate::options::Begin;
 use crate::outgoing::{Flow, PicturePlan, SealingHandle, SoundControls, SoundEncoder, Switch};
 
@@ -28,8 +29,13 @@ const AUDIO_RESERVE_KBPS: u32 = 60;
 
 /// Where captured media goes and what is known about sending.
 pub(crate) struct Publishing {
-    audio: Option<Box<dyn AudioSource>>,
-    video: Option<Box<dyn VideoSource>>,
+    audio: Option<Heard>,
+    video: Option<Seen>,
+    microphone_orders: Sender<Order<dyn AudioSource>>,
+    /// `None` where nothing is ever seen of us.
+    camera_orders: Option<Sender<Order<dyn VideoSource>>>,
+    /// What a camera that is switched off is opened by again.
+    camera_opener: Option<Opener<dyn VideoSource>>,
     begin: Begin,
     microphone: Arc<SoundControls>,
     camera: Option<VideoStream>,
@@ -64,7 +70,7 @@ struct Capture {
 
 impl Publishing {
     pub(crate) fn new(
-        audio: Box<dyn AudioSource>,
+        audio: Option<Box<dyn AudioSource>>,
         video: Option<Box<dyn VideoSource>>,
         begin: Begin,
         camera: Option<PicturePlan>,
@@ -72,9 +78,14 @@ impl Publishing {
         sealing: SealingHandle,
         events: UnboundedSender<Event>,
     ) -> Self {
+        let (audio, microphone_orders) = Heard::new(audio, events.clone());
+        let (video, camera_orders) = camera.map(|plan| Seen::new(plan.format, video, events.clone())).unzip();
         Self {
             audio: Some(audio),
             video,
+            microphone_orders,
+            camera_orders,
+            camera_opener: None,
             begin,
             microphone: Arc::new(SoundControls::new(audio_kbps)),
             camera: camera.map(|plan| VideoStream::new(plan, AUDIO_RESERVE_KBPS)),
@@ -92,9 +103,38 @@ impl Publishing {
         self.microphone.set_microphone(switch);
     }
 
+    /// Shows the camera or not; one that can be opened again is closed meanwhile.
     pub(super) fn set_camera(&self, switch: Switch) {
         if let Some(camera) = &self.camera {
             camera.controls().switch(switch);
+        }
+        if let Some(opener) = &self.camera_opener {
+            self.order_camera((switch == Switch::On).then(|| opener.clone()));
+        }
+    }
+
+    /// Speaks through another microphone.
+    pub(super) fn use_microphone(&self, opener: Opener<dyn AudioSource>) {
+        // The capture thread has ended: its problem was told.
+        let _ = self.microphone_orders.send(Order::Use(Some(opener)));
+    }
+
+    /// What tells the microphone which devices there are.
+    pub(super) fn microphone_orders(&self) -> Sender<Order<dyn AudioSource>> {
+        self.microphone_orders.clone()
+    }
+
+    /// Shows another camera, or none.
+    pub(super) fn use_camera(&mut self, opener: Option<Opener<dyn VideoSource>>) {
+        self.camera_opener = opener;
+        let is_on = self.camera.as_ref().is_some_and(|camera| camera.controls().is_on());
+        self.order_camera(self.camera_opener.clone().filter(|_| is_on));
+    }
+
+    fn order_camera(&self, opener: Option<Opener<dyn VideoSource>>) {
+        if let Some(orders) = &self.camera_orders {
+            // The capture thread has ended: its problem was told.
+            let _ = orders.send(Order::Use(opener));
         }
     }
 
@@ -214,7 +254,7 @@ impl Publishing {
             if let (Some(source), Some(camera)) = (self.video.take(), &self.camera) {
                 let (sealing, events) = (self.sealing.clone(), self.events.clone());
                 let tell = move |captured| tell_captured(&events, Source::Video, captured);
-                self.captures.push(camera.capture(source, sealing, tell)?);
+                self.captures.push(camera.capture(Box::new(source), sealing, tell)?);
             }
         }
         if let Some(screen) = self.screen.as_mut().filter(|screen| screen.is_connected)
@@ -231,15 +271,13 @@ impl Publishing {
         Ok(())
     }
 
-    fn capture_sound(&self, source: Box<dyn AudioSource>) -> Result<DriverHandle, ClientError> {
+    fn capture_sound(&self, source: Heard) -> Result<DriverHandle, ClientError> {
         let signal = match source.voice_processing() {
             VoiceProcessing::Apply => Signal::Voice,
             VoiceProcessing::Bypass => Signal::Music,
         };
         let mut encoder = SoundEncoder::new(signal, Arc::clone(&self.microphone), self.sealing.clone())?;
         let events = self.events.clone();
-        let source =
-            EndsInSilence { source: Some(source), silence: SilenceSource::new(), events: events.clone() };
         Ok(capture_audio(source, move |captured| match captured {
             AudioCaptured::Block(block) => report(&events, encoder.block(block)),
             AudioCaptured::Ended => {}
@@ -297,28 +335,6 @@ impl Publishing {
     pub(super) fn stop(&mut self) {
         self.captures.clear();
         self.screen = None;
-    }
-}
-
-/// A recording that has come to its end is followed by silence: a stream that stops would look like a fault.
-struct EndsInSilence {
-    source: Option<Box<dyn AudioSource>>,
-    silence: SilenceSource,
-    events: UnboundedSender<Event>,
-}
-
-impl AudioSource for EndsInSilence {
-    fn poll_block(&mut self, now: Mono, block: &mut AudioBlock) -> Result<Polled, DeviceError> {
-        if let Some(source) = &mut self.source {
-            match source.poll_block(now, block)? {
-                Polled::Ended => {
-                    self.source = None;
-                    tell(&self.events, LocalEvent::SourceEnded { source: Source::Audio });
-                }
-                polled => return Ok(polled),
-            }
-        }
-        self.silence.poll_block(now, block)
     }
 }
 

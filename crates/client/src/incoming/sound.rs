@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use incamera_devices::{AudioSink, BlockSamples, DeviceError, FrameRate, Polled, Schedule};
+use incamera_devices::{BlockSamples, DeviceError};
 use incamera_media::jitter::{AudioReceiver, BlockOrigin, DelayLimits};
 use incamera_media::mix::{Mixer, level_dbov};
 use incamera_media::opus::OpusError;
@@ -189,31 +189,6 @@ impl Voice {
         let silent = !matches!(played, Ok(ref played) if played.origin != BlockOrigin::Silence);
         self.level_dbov = if silent { incamera_media::mix::SILENCE_DBOV } else { level_dbov(block) };
         written
-    }
-}
-
-/// Where sound goes when nobody listens: decoded at its own pace, and dropped.
-pub(crate) struct Unheard(Schedule);
-
-impl Unheard {
-    pub(crate) const fn new() -> Self {
-        Self(Schedule::new(FrameRate::AUDIO_BLOCKS))
-    }
-}
-
-impl AudioSink for Unheard {
-    fn poll_wanted(&mut self, now: Mono) -> Result<Polled, DeviceError> {
-        let due = self.0.due(now);
-        Ok(if due <= now { Polled::Ready } else { Polled::NotBefore(due) })
-    }
-
-    fn write_block(&mut self, _samples: &BlockSamples) -> Result<(), DeviceError> {
-        self.0.advance();
-        Ok(())
-    }
-
-    fn delay(&self) -> Duration {
-        Duration::ZERO
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct PicturePlan {
     /// The contexts of its layers, largest first.
     contexts: [Context; 3],
     /// Format of the source.
-    format: VideoFormat,
+    pub(crate) format: VideoFormat,
     /// What the pictures show.
     quality: Quality,
     /// Most kbit/s of each layer, largest first; 0: never sent.
@@ -138,7 +138,7 @@ impl VideoEncoder {
         })
     }
 
-    /// A window may have another size than before; decoders learn it from the key frame that follows.
+    /// A window or another camera may have another size than before; decoders learn it from the key frame that follows.
     fn follow_size(&mut self, size: (u32, u32)) -> Result<(), EncodeError> {
         if size != self.size {
             self.encoder = self.plan.encoder(size, self.kbps)?;
