@@ -1,13 +1,15 @@
 //! The desktop app on a screen of its own, used as a person uses it: controls are found by role and name, and what
 //! counts as shown is what the screen's pixels show.
 //!
-//! Read first: [`Screen`], [`Sound`], [`Window`].
+//! Read first: [`Screen`], [`Easel`], [`Sound`], [`Window`].
 
+mod easel;
 mod processes;
 mod screen;
 mod sound;
 mod webdriver;
 
+pub use easel::Easel;
 pub use processes::ProcessTree;
 pub use screen::{Area, Screen};
 pub use sound::{Sound, VirtualMicrophone};

@@ -44,7 +44,7 @@ pub(crate) enum Command {
     Say(Say),
     /// Show the participants and who waits
     Show(Which),
-    /// List the microphones, speakers and cameras of this computer: kind, id, name
+    /// List the microphones, speakers, cameras, screens and windows of this computer: kind, id, name
     Devices,
     /// Show a recorded simulated meeting again, and how it ended for each participant
     Replay(Replay),
@@ -123,8 +123,9 @@ pub(crate) struct TakePart {
     /// them), pattern, none, a Y4M file, or - for Y4M from standard input
     #[arg(long, default_value = "none", value_name = "camera[:NAME]|pattern|none|FILE.y4m|-")]
     pub(crate) video: String,
-    /// Screen to share beside it: pattern, none, or a Y4M file
-    #[arg(long, default_value = "none", value_name = "pattern|none|FILE.y4m")]
+    /// Screen to share beside it: x11 (the main screen, or a screen or window by its id, as `devices` lists them), pattern,
+    /// none, or a Y4M file
+    #[arg(long, default_value = "none", value_name = "x11[:ID]|pattern|none|FILE.y4m")]
     pub(crate) screen: String,
     /// Size of the patterns, and the one that a camera is asked for
     #[arg(long, default_value = "640x360", value_name = "WxH", value_parser = video_size)]

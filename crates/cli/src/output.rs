@@ -79,7 +79,7 @@ impl Line {
 
 /// Text of others as a terminal may show it: what would move the cursor, change the direction of writing or look like
 /// another line is shown by its number.
-fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     let is_harmful = |c: char| {
         c.is_control()
             || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -209,9 +209,9 @@ fn media(take_part: &TakePart, sources: Sources) -> Result<MediaOptions, Refusal
 /// Nobody should miss the beginning of a file.
 fn begin(take_part: &TakePart) -> Begin {
     let live = ["mic", "tone", "silence"].contains(&take_part.audio.as_str())
-        && [&take_part.video, &take_part.screen]
-            .iter()
-            .all(|choice| ["pattern", "none"].contains(&choice.as_str()));
+        && [&take_part.video, &take_part.screen].into_iter().all(|choice| {
+            ["pattern", "none", "x11"].contains(&choice.as_str()) || choice.starts_with("x11:")
+        });
     if live { Begin::AtOnce } else { Begin::InCompany }
 }
 

@@ -6,7 +6,8 @@ use incamera_client::devices::wav::WavSource;
 use incamera_client::devices::y4m::Y4mSource;
 use incamera_client::devices::{
     AudioHost, AudioSink, AudioSource, Camera, DeviceChoice, DeviceError, DeviceId, FrameRate, Microphone,
-    PatternSource, SenderMark, SilenceSource, Speaker, ToneSource, VideoFormat, VideoSize, VideoSource,
+    PatternSource, Screen, SenderMark, SilenceSource, Speaker, ToneSource, VideoFormat, VideoSize,
+    VideoSource,
 };
 
 /// What is heard of this participant.
@@ -32,7 +33,7 @@ pub(crate) fn video(
             Some(Box::new(PatternSource::new(format, SenderMark::from_name(name))))
         }
         "-" => Some(Box::new(Y4mSource::standard_input()?)),
-        other => Some(match camera(other) {
+        other => Some(match device(other, "camera") {
             Some(camera) => {
                 let wanted = VideoFormat { size: pattern_size, rate: FrameRate::VIDEO_30 };
                 Box::new(Camera::open(&camera, wanted)?)
@@ -54,13 +55,16 @@ pub(crate) fn screen(
             let format = VideoFormat { size: pattern_size, rate: FrameRate::SCREEN_10 };
             Some(Box::new(PatternSource::new(format, SenderMark::from_name(name))))
         }
-        file => Some(Box::new(Y4mSource::open(Path::new(file))?)),
+        other => Some(match device(other, "x11") {
+            Some(screen) => Box::new(Screen::open(&screen)?),
+            None => Box::new(Y4mSource::open(Path::new(other))?),
+        }),
     })
 }
 
-/// The camera that `--video camera[:NAME]` means; `None` for anything else.
-fn camera(choice: &str) -> Option<DeviceChoice> {
-    match choice.strip_prefix("camera")? {
+/// The device that `--video camera[:NAME]` and `--screen x11[:ID]` mean; `None` for anything else.
+fn device(choice: &str, word: &str) -> Option<DeviceChoice> {
+    match choice.strip_prefix(word)? {
         "" => Some(DeviceChoice::SystemDefault),
         name => name.strip_prefix(':').map(|name| DeviceChoice::Device(DeviceId::new(name.to_owned()))),
     }
@@ -76,12 +80,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cameras_are_told_from_files() {
-        assert_eq!(camera("camera"), Some(DeviceChoice::SystemDefault));
+    fn devices_are_told_from_files() {
+        assert_eq!(device("camera", "camera"), Some(DeviceChoice::SystemDefault));
         let desk = DeviceChoice::Device(DeviceId::new("Desk: left".to_owned()));
-        assert_eq!(camera("camera:Desk: left"), Some(desk));
-        assert_eq!(camera("camera.y4m"), None);
-        assert_eq!(camera("film.y4m"), None);
+        assert_eq!(device("camera:Desk: left", "camera"), Some(desk));
+        assert_eq!(device("camera.y4m", "camera"), None);
+        assert_eq!(device("film.y4m", "x11"), None);
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub enum DeviceError {
     /// PipeWire, through which cameras are reached, does not run.
     #[error("PipeWire, through which cameras are reached, does not answer on this computer")]
     NoVideoSystem,
+    /// There is no X11 display whose screens and windows could be shared.
+    #[error("no X11 display can be reached, so there is no screen to share")]
+    NoDisplay,
     /// The chosen device does not exist, or there is no default one.
     #[error("the device does not exist")]
     Missing,
@@ -43,6 +46,9 @@ pub enum DeviceError {
     /// Any other failure that PipeWire reports, in its own words.
     #[error("PipeWire failed: {0}")]
     VideoSystem(String),
+    /// Any other failure that the X11 display reports, in its own words.
+    #[error("the X11 display failed: {0}")]
+    Display(String),
     /// A thread for the device could not be started.
     #[error("a thread for the device could not be started: {0}")]
     Thread(io::ErrorKind),
@@ -115,6 +121,7 @@ impl Fault for DeviceError {
         match self {
             Self::NoAudioSystem => "device.no_audio_system",
             Self::NoVideoSystem => "device.no_video_system",
+            Self::NoDisplay => "device.no_display",
             Self::Missing => "device.missing",
             Self::Lost => "device.lost",
             Self::Busy => "device.busy",
@@ -122,6 +129,7 @@ impl Fault for DeviceError {
             Self::Unsupported => "device.unsupported",
             Self::AudioSystem(_) => "device.audio_system",
             Self::VideoSystem(_) => "device.video_system",
+            Self::Display(_) => "device.display",
             Self::Thread(_) => "device.thread",
             Self::Open(_) => "device.file.open",
             Self::Read(_) => "device.file.read",
@@ -157,11 +165,14 @@ impl Fault for DeviceError {
                 "Start PipeWire or PulseAudio, or use a file or a tone instead of a device."
             }
             Self::NoVideoSystem => "Start PipeWire and its session manager, or go on without a camera.",
+            Self::NoDisplay => "Share from a session of X11; one of Wayland cannot be shared yet.",
             Self::Missing => "Connect the device or choose another one.",
             Self::Lost => "Connect the device again or choose another one.",
             Self::Busy => "Close the other program that uses the device.",
             Self::Denied => "Allow this program to use the device in the settings of the system.",
-            Self::Unsupported | Self::AudioSystem(_) | Self::VideoSystem(_) => "Choose another device.",
+            Self::Unsupported | Self::AudioSystem(_) | Self::VideoSystem(_) | Self::Display(_) => {
+                "Choose another device."
+            }
             Self::Thread(_) => "Close other programs and try again.",
             Self::Open(_) => "Check that the file exists and that you may use it.",
             Self::Read(_) => "Check that the file is complete and its disk is connected.",

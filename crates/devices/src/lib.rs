@@ -1,6 +1,6 @@
-//! Microphone, speaker, camera, files and synthetic media behind the same few traits.
+//! Microphone, speaker, camera, screen, files and synthetic media behind the same few traits.
 //!
-//! **Shell.** Talks to the audio system, to PipeWire, to files and to the machine's clock; the traits themselves read
+//! **Shell.** Talks to the audio system, to PipeWire, to X11, to files and to the machine's clock; the traits themselves read
 //! no clock, so that everything paced can be driven on virtual time. Audio is mono, 48 kHz, 16 bits, in blocks of
 //! 20 ms; video is I420.
 //!
@@ -24,6 +24,7 @@ mod part_file;
 mod pattern;
 mod read_ahead;
 mod schedule;
+mod screen;
 mod speaker;
 mod stamp;
 mod syllables;
@@ -48,6 +49,7 @@ pub use microphone::Microphone;
 pub use part_file::PartFile;
 pub use pattern::{PatternCode, PatternSource, read_code, read_frame_number};
 pub use schedule::{FrameRate, Schedule};
+pub use screen::{Screen, ScreenInfo, ScreenKind, screens};
 pub use speaker::Speaker;
 pub use syllables::SyllableSource;
 pub use tone::{SilenceSource, ToneSource, tone_share};

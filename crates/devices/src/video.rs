@@ -83,7 +83,7 @@ impl VideoFrame {
 
 /// Something that gives pictures. It reads no clock: whoever drives it says what time it is.
 pub trait VideoSource: Send {
-    /// Size and rate of the pictures; never changes.
+    /// Size and rate of the pictures; never changes. Only the pictures of a window have another size once the window has.
     fn format(&self) -> VideoFormat;
 
     /// Fills `frame` when the next picture is due and there. Never blocks for longer than a read from a disk.

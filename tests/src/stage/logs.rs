@@ -11,6 +11,9 @@ use serde::de::DeserializeOwned;
 pub struct LoggedFrame {
     /// `audio` or `video`.
     pub kind: String,
+    /// Stream and layer, such as `camera_high` or `screen_high`.
+    #[serde(alias = "context")]
+    pub layer: String,
     /// Counter of the frame under its key.
     pub counter: u64,
     /// When it was captured, on the machine's monotonic clock.
@@ -75,6 +78,7 @@ mod tests {
     fn frames(captured: &[u64]) -> Vec<LoggedFrame> {
         let frame = |at: &u64| LoggedFrame {
             kind: "video".to_owned(),
+            layer: "camera_high".to_owned(),
             counter: *at,
             captured_us: *at,
             decoded_us: *at,

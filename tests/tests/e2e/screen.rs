@@ -7,7 +7,8 @@ use incamera_devices::{
     FrameRate, PatternSource, SenderMark, VideoFormat, VideoFrame, VideoSize, VideoSource as _,
     read_frame_number,
 };
-use incamera_tests::stage::{Cast, PATIENCE, Stage, Watched, folder_of, seconds_since};
+use incamera_tests::desktop::{Area, Easel, Screen};
+use incamera_tests::stage::{Cast, PATIENCE, Stage, Watched, folder_of, received_from, seconds_since};
 use incamera_types::Mono;
 use serde_json::Value;
 
@@ -119,4 +120,79 @@ fn whoever_shares_goes_on_and_whoever_comes_later_is_told_who_it_is() {
     assert_eq!((ben.code, ben.problems().collect::<Vec<_>>()), (Some(0), vec![]));
     assert!(!ben.events.iter().any(|event| event["event"] == "sharing_stopped"));
     assert_eq!(ada.leave().code, Some(0));
+}
+
+/// What `incamera-cli devices` says.
+fn listed(stage: &Stage, screen: &Screen) -> String {
+    let mut command = stage.program("incamera-cli", "Ada");
+    let output = command.arg("devices").env("DISPLAY", screen.display()).output();
+    String::from_utf8(output.expect("it can be run").stdout).expect("a list is text")
+}
+
+/// Which pictures of the test pattern were seen on the screen of `name`, each once.
+fn patterns_of(out: &Path, name: &str) -> Vec<u32> {
+    let mut pictures = received_from(out, name, "video");
+    pictures.retain(|picture| picture.layer == "screen_high");
+    let mut patterns: Vec<u32> = pictures.iter().filter_map(|picture| picture.pattern).collect();
+    patterns.dedup();
+    patterns
+}
+
+#[test]
+fn window_is_seen_whatever_covers_it_follows_its_size_and_ends_with_it() {
+    let screen = Screen::start();
+    let easel = Easel::on(&screen);
+    let slides = easel.show("Slides", Area { left: 40, top: 40, width: 480, height: 270 }, 5);
+    let _notes = easel.show("Notes", Area { left: 20, top: 20, width: 600, height: 400 }, 3);
+    let stage = Stage::for_meeting();
+    let environment = [("DISPLAY", screen.display())];
+    let listed = listed(&stage, &screen);
+    let id = format!("{slides:#x}");
+    assert!(listed.lines().any(|line| line.starts_with("screen ") && line.contains("1280x800")), "{listed}");
+    let is_slides = |line: &str| line.starts_with("window ") && line.ends_with("480x270  Slides");
+    assert!(listed.lines().any(|line| is_slides(line) && line.contains(&id)), "{listed}");
+
+    let out = stage.path("Ada").join("received");
+    let out_text = out.to_str().expect("a temporary path is text");
+    let (mut ada, link) = stage.host(&Cast { more: &["--out", out_text], ..Cast::quiet("Ada") });
+    let choice = format!("x11:{id}");
+    let more = ["--screen", choice.as_str()];
+    let mut ben = stage.join(&link, &Cast { more: &more, environment: &environment, ..Cast::quiet("Ben") });
+    wait_for_screen(&mut ada, "Ben", |seen| seen["frames_opened"].as_u64() > Some(10));
+    easel.resize(slides, (640, 360), 9);
+    wait_for_screen(&mut ada, "Ben", |seen| seen["width"] == 640 && seen["height"] == 360);
+    easel.close(slides);
+    ben.wait_for("source_ended", PATIENCE, |event| event["source"] == "screen");
+    let stopped = ben.wait_for("sharing_stopped", PATIENCE, |_| true);
+    let told = ada.wait_for("streams_changed", PATIENCE, |event| !has_screen(event));
+    assert!(seconds_since(time_of(&stopped), &told) < TOLD_WITHIN_S);
+    let ben = ben.leave();
+    assert_eq!((ben.code, ben.problems().count()), (Some(0), 0));
+    assert_eq!(ada.leave().code, Some(0));
+    assert_eq!(patterns_of(&out, "Ben"), [5, 9]);
+}
+
+#[test]
+fn main_screen_is_seen_as_it_is_and_a_screen_that_is_not_there_is_refused() {
+    let screen = Screen::start();
+    let easel = Easel::on(&screen);
+    easel.paint_wall(7);
+    let stage = Stage::for_meeting();
+    let out = stage.path("Ada").join("received");
+    let out_text = out.to_str().expect("a temporary path is text");
+    let (mut ada, link) = stage.host(&Cast { more: &["--out", out_text], ..Cast::quiet("Ada") });
+    for (name, choice, display) in [("Ben", "x11:0x7fffff", screen.display()), ("Dai", "x11", ":4711")] {
+        let environment = [("DISPLAY", display)];
+        let cast = Cast { more: &["--screen", choice], environment: &environment, ..Cast::quiet(name) };
+        assert_eq!(stage.join(&link, &cast).outcome(PATIENCE).code, Some(16), "{name}");
+    }
+    let environment = [("DISPLAY", screen.display())];
+    let chloe = Cast { more: &["--screen", "x11"], environment: &environment, ..Cast::quiet("Chloe") };
+    let chloe = stage.join(&link, &chloe);
+    wait_for_screen(&mut ada, "Chloe", |seen| {
+        seen["width"] == 1_280 && seen["height"] == 800 && seen["frames_opened"].as_u64() > Some(10)
+    });
+    assert_eq!(chloe.leave().code, Some(0));
+    assert_eq!(ada.leave().code, Some(0));
+    assert_eq!(patterns_of(&out, "Chloe"), [7]);
 }

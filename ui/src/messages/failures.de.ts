@@ -180,6 +180,7 @@ export const failures: Readonly<Record<string, readonly [what: string, advice: s
   "device.audio_system": ["Das Tonsystem hat versagt", OTHER_DEVICE],
   "device.busy": ["Ein anderes Programm benutzt das Gerät", "Schließen Sie das andere Programm."],
   "device.denied": ["Das System erlaubt den Zugriff auf das Gerät nicht", "Erlauben Sie ihn in den Einstellungen des Systems."],
+  "device.display": ["Die Anzeige (X11) hat versagt", OTHER_DEVICE],
   "device.lost": [
     "Das Gerät wurde getrennt oder antwortet nicht mehr",
     "Schließen Sie es wieder an, oder wählen Sie ein anderes.",
@@ -188,6 +189,10 @@ export const failures: Readonly<Record<string, readonly [what: string, advice: s
   "device.no_audio_system": [
     "Auf diesem Computer ist kein Tonsystem erreichbar",
     "Starten Sie PipeWire oder PulseAudio, oder nehmen Sie ohne Ton teil.",
+  ],
+  "device.no_display": [
+    "Keine Anzeige (X11) ist erreichbar, also gibt es keinen Bildschirm zu teilen",
+    "Teilen Sie aus einer Sitzung von X11; eine von Wayland lässt sich noch nicht teilen.",
   ],
   "device.no_video_system": [
     "PipeWire, über das Kameras erreicht werden, antwortet auf diesem Computer nicht",
