@@ -19,14 +19,15 @@ use tauri::{AppHandle, State};
 
 use crate::failure::Failure;
 use crate::keeping;
-use crate::launch::{Company, Launch};
+use crate::launch::{Company, Launch, Opening};
 use crate::media::{self, OwnSide};
 use crate::preview::Preview;
 use crate::reception::Levels;
-use crate::taking_part::{Part, TakingPart, tile_of};
+use crate::taking_part::{TakingPart, tile_of};
+use crate::telling::Resumed;
 use crate::view::{
-    AppEvent, DeviceChoices, DeviceView, DoorView, Entrance, InviteView, Level, Order, Place, ServerTrust,
-    SpeakerChoice,
+    AppEvent, DeviceChoices, DeviceView, DoorView, Entrance, InviteView, Level, Order, Part, Place,
+    ServerTrust, SpeakerChoice,
 };
 
 /// Silence after which media stops and a participant is removed: the defaults of the command line.
@@ -155,7 +156,33 @@ impl App {
 pub(crate) fn launch(app: State<'_, App>, later: Channel<Launch>) -> Launch {
     let mut starts = app.starts();
     starts.window = Some(later);
-    starts.latest.clone()
+    let again = Launch { opening: Opening::Home, link: None, ..starts.latest.clone() };
+    // Once: a page that begins anew does not start it again.
+    std::mem::replace(&mut starts.latest, again)
+}
+
+/// The meeting that is going on, for a page that begins anew; it is told of what happens from now on.
+#[tauri::command(async)]
+pub(crate) fn resume(app: State<'_, App>, window: Channel<AppEvent>) -> Option<Resumed> {
+    let mut now = app.now();
+    if let Now::Meeting(meeting) = &*now
+        && !meeting.is_over()
+    {
+        return Some(meeting.telling.resume(window));
+    }
+    if matches!(*now, Now::Previewing { .. }) {
+        // Nobody sees it any more.
+        *now = Now::Nothing;
+    }
+    None
+}
+
+/// Keeps the computer awake until the meeting is over; `why` is what the desktop shows to whoever wants to know.
+#[tauri::command]
+pub(crate) fn keep_awake(app: State<'_, App>, why: String) {
+    if let Now::Meeting(meeting) = &*app.now() {
+        meeting.keep_awake(why);
+    }
 }
 
 /// What a link says. Contacts nobody.
@@ -227,6 +254,7 @@ pub(crate) async fn host(
     window: Channel<AppEvent>,
 ) -> Result<(), Failure> {
     let name = DisplayName::new(&name).map_err(ClientError::from)?;
+    let part = Part::Host { place };
     let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     let place = match place {
         Place::ThisComputer => RelayPlace::Here { listen: anywhere, sfu: SfuChoice::Embedded },
@@ -246,7 +274,7 @@ pub(crate) async fn host(
         Meeting::host(options, media).await
     };
     let company = app.starts().latest.company;
-    app.begin(beginning, window, Part::Host, company, (own, entrance)).await
+    app.begin(beginning, window, part, company, (own, entrance)).await
 }
 
 /// Asks to join the meeting of a link.
@@ -264,7 +292,7 @@ pub(crate) async fn join(
     let own = app.own_side(name.reveal());
     let media = own.media(&entrance.devices.camera);
     let beginning = Meeting::join(JoinOptions { invite, name }, media);
-    app.begin(beginning, window, Part::Guest, Company::Invited, (own, entrance)).await
+    app.begin(beginning, window, Part::Guest { link }, Company::Invited, (own, entrance)).await
 }
 
 /// Passes on what the person wants of the meeting.

@@ -7,6 +7,7 @@
 //! window may ask), [`taking_part`] (one meeting). How pictures reach the window is `incamera-screen`.
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
+mod around;
 mod commands;
 mod failure;
 mod guest;
@@ -16,6 +17,7 @@ mod media;
 mod preview;
 mod reception;
 mod taking_part;
+mod telling;
 mod view;
 
 use std::process::ExitCode;
@@ -79,6 +81,7 @@ fn show(launch: Launch, later: Option<LaterStarts>, folders: &Folders) -> Result
         .manage(Files::new(folders))
         .setup(|app| {
             restore_size(app.handle());
+            around::look_after(app.handle());
             Ok(())
         })
         .invoke_handler(tauri::generate_handler![
@@ -93,6 +96,9 @@ fn show(launch: Launch, later: Option<LaterStarts>, folders: &Folders) -> Result
             commands::join,
             commands::order,
             commands::quit,
+            commands::resume,
+            around::notify,
+            commands::keep_awake,
             keeping::settings,
             keeping::save_settings,
             keeping::recent,
@@ -132,11 +138,17 @@ fn show(launch: Launch, later: Option<LaterStarts>, folders: &Folders) -> Result
 /// Does what a later start was asked, in front of everything else.
 fn start_again(handle: &AppHandle, launch: Launch) -> Heard {
     let heard = handle.state::<App>().start_again(launch);
-    if let (Heard::Taken, Some(window)) = (heard, handle.get_webview_window(WINDOW)) {
-        // The window system decides what comes to the front; the window shows the link wherever it is.
-        let _ = window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus());
+    if heard == Heard::Taken {
+        bring_forward(handle);
     }
     heard
+}
+
+/// Shows the window in front of everything else, as far as the window system lets it.
+fn bring_forward(handle: &AppHandle) {
+    if let Some(window) = handle.get_webview_window(WINDOW) {
+        let _ = window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus());
+    }
 }
 
 /// Makes the window as large as it was. One that stays as it is is usable too.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use incamera_client::meeting::{Command as Rule, KnockNumber};
 use incamera_client::{
-    Command, Event, EventStream, Fault as _, LocalEvent, Meeting, MemberId, PictureWant, Pii,
+    Command, Event, EventStream, Fault as _, Levels, LocalEvent, Meeting, MemberId, PictureWant, Pii, Switch,
 };
+use incamera_platform::{Sleep, stay_awake};
 use incamera_screen::Tile;
 use tauri::ipc::Channel;
 use tokio::sync::mpsc;
@@ -16,7 +17,8 @@ use crate::guest;
 use crate::launch::Company;
 use crate::media::{self, OwnSide};
 use crate::reception::Levels;
-use crate::view::{AppEvent, Entrance, Order};
+use crate::telling::Telling;
+use crate::view::{AppEvent, Entrance, Order, Part};
 
 /// How often the window is told how loud people are.
 const LEVELS_EVERY: Duration = Duration::from_millis(100);
@@ -29,18 +31,10 @@ pub(crate) struct TakingPart {
     /// Closed when everything else is.
     commands: mpsc::UnboundedSender<Command>,
     part: Part,
-    window: Channel<AppEvent>,
+    /// What the window is told.
+    pub(crate) telling: Telling,
     was_asked: bool,
     own: OwnSide,
-}
-
-/// Whose meeting it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// It ends when we go.
-    Host,
-    /// It goes on without us.
-    Guest,
 }
 
 impl TakingPart {
@@ -55,21 +49,47 @@ impl TakingPart {
     ) -> Self {
         let levels = own.levels.clone();
         let (commands, commanded) = mpsc::unbounded_channel();
-        let told = window.clone();
+        let telling = Telling::new(part.clone(), window);
+        let told = telling.clone();
         tauri::async_runtime::spawn(async move {
             pass_on(meeting, events, commanded, &told, &levels, company).await;
             // The window is told last, so that it can begin another meeting at once; it may be gone.
-            let _ = told.send(AppEvent::Over);
+            let _ = told.tell(AppEvent::Over);
         });
-        Self { commands, part, window, was_asked: false, own }
+        Self { commands, part, telling, was_asked: false, own }
+    }
+
+    /// Keeps the computer awake until everything is closed. Before a sleep that comes all the same, microphone and camera
+    /// are turned off, and stay so: who opens the lid later may be elsewhere. Afterwards everything is connected anew.
+    pub(crate) fn keep_awake(&self, why: String) {
+        let (commands, telling) = (self.commands.clone(), self.telling.clone());
+        let slept = move |sleep| {
+            // A meeting that is over takes no commands, and a window that is gone is not told.
+            let order = |command| drop(commands.send(command));
+            match sleep {
+                Sleep::Falling => {
+                    order(Command::Microphone(Switch::Off));
+                    order(Command::Camera(Switch::Off));
+                    order(Command::StopSharing);
+                    let _ = telling.tell(AppEvent::Slept);
+                }
+                Sleep::Woke => order(Command::Reconnect),
+            }
+        };
+        let over = self.commands.clone();
+        tauri::async_runtime::spawn(async move { stay_awake(&why, over.closed(), slept).await });
     }
 
     /// Lets the window ask whether a meeting that is ours is to end for everybody. Once: whoever closes the window
     /// again means it, and a window that hangs must not keep anybody.
     pub(crate) fn ask_to_close(&mut self) -> bool {
-        let asks =
-            self.part == Part::Host && !self.is_over() && !std::mem::replace(&mut self.was_asked, true);
-        asks && self.window.send(AppEvent::CloseAsked).is_ok()
+        let asks = self.is_host() && !self.is_over() && !std::mem::replace(&mut self.was_asked, true);
+        asks && self.telling.tell(AppEvent::CloseAsked).is_ok()
+    }
+
+    /// Whether it ends for others when we go.
+    fn is_host(&self) -> bool {
+        matches!(self.part, Part::Host { .. })
     }
 
     /// Whether everything is closed.
@@ -101,10 +121,7 @@ impl TakingPart {
 
     /// Leaves, or ends the meeting that lives here, and waits until that is done.
     pub(crate) async fn end(self) {
-        self.command(match self.part {
-            Part::Host => Rule::End.into(),
-            Part::Guest => Command::Close,
-        });
+        self.command(if self.is_host() { Rule::End.into() } else { Command::Close });
         let _ = tokio::time::timeout(ENDING_LIMIT, self.commands.closed()).await;
     }
 }
@@ -113,38 +130,27 @@ async fn pass_on(
     mut meeting: Meeting,
     mut events: EventStream,
     mut commands: mpsc::UnboundedReceiver<Command>,
-    window: &Channel<AppEvent>,
+    telling: &Telling,
     levels: &Levels,
     mut company: Company,
 ) {
     let mut tick = interval(LEVELS_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
-        let told = tokio::select! {
-            event = events.recv() => match event {
-                None => break,
-                Some(event) => {
-                    invite_guest(&event, &mut company);
-                    AppEvent::of(event)
-                }
-            },
-            Some(command) = commands.recv() => {
-                meeting.command(command);
-                None
-            }
-            _ = tick.tick() => {
-                let levels = levels.take();
-                (!levels.is_empty()).then_some(AppEvent::Heard { levels })
-            }
-        };
-        if let Some(
-            AppEvent::Problem { code, .. } | AppEvent::Alarm { code, .. } | AppEvent::DeviceLost { code, .. },
-        ) = &told
-        {
-            tracing::warn!(code);
-        }
         // A window that is gone is not told; closing it ends the meeting by itself.
-        let _ = told.map(|event| window.send(event));
+        let _ = tokio::select! {
+            event = events.recv() => {
+                let Some(event) = event else { break };
+                invite_guest(&event, &mut company);
+                telling.pass_on(event)
+            }
+            Some(command) = commands.recv() => {
+                telling.note_command(&command);
+                meeting.command(command);
+                Ok(())
+            }
+            _ = tick.tick() => telling.tell_levels(levels.take()),
+        };
     }
     // The only error is that of a file, and none is written.
     let _ = meeting.finished().await;

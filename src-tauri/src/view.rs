@@ -134,13 +134,29 @@ pub(crate) struct Entrance {
 }
 
 /// Where a meeting is held that the person starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, TS)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Place {
     /// On this computer, for as long as the app runs.
     ThisComputer,
     /// On the server of the settings.
     Server,
+}
+
+/// Whose meeting it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(tag = "part", rename_all = "snake_case")]
+pub(crate) enum Part {
+    /// It ends when we go.
+    Host {
+        /// Where it is held.
+        place: Place,
+    },
+    /// It goes on without us.
+    Guest {
+        /// The link by which we joined.
+        link: String,
+    },
 }
 
 /// What the person wants of the meeting.

@@ -1,7 +1,7 @@
 //! Interoperation with software that is not ours: meetings through Debian's Janus and through
 //! WHIP and WHEP servers of others, and plain Chromium against our SFU.
 //!
-//! Read first: [`Server`], [`Report`]. Servers run in network namespaces made here, or on loopback; all of it is gone
+//! Read first: [`Server`], [`Report`]; [`JanusServer`], which the tests of the app use too. Servers run in network namespaces made here, or on loopback; all of it is gone
 //! when a run ends, however it ends.
 
 mod chromium;
@@ -18,6 +18,7 @@ mod whip_servers;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
+pub use janus_server::JanusServer;
 pub use report::{Case, Report};
 
 /// What to interoperate with.

@@ -30,6 +30,14 @@ test("people come and go, and are remembered for the end", () => {
   expect(meeting.announcement).toEqual({ kind: "left", name: "Ben" });
 });
 
+test("who turned the microphone or the picture off is shown so until it is on again", () => {
+  const meeting = meetingAfter([0, ben], [1, { event: "streams_changed", member: "Ben", has_sound: false, has_picture: true }]);
+  const off = () => meeting.people.map(({ isMuted, isUnseen }) => [isMuted, isUnseen]);
+  expect(off()).toEqual([[true, false]]);
+  apply(meeting, { event: "streams_changed", member: "Ben", has_sound: true, has_picture: false }, 2);
+  expect(off()).toEqual([[false, true]]);
+});
+
 test("a missing key is counted from when it was missed, and goes", () => {
   const meeting = meetingAfter([0, ben], [1_000, { event: "key_missing", member: "Ben" }]);
   expect(obstacle(meeting.people[0]!, 4_900)).toEqual({ kind: "key", seconds: 3 });

@@ -266,9 +266,19 @@ impl MeetingDriver {
     fn command(&mut self, command: Command) {
         match command {
             Command::Close => self.close(),
+            Command::Reconnect => {
+                self.relay.reconnect();
+                self.link.restart();
+            }
             Command::Meeting(command) => self.input(Input::Command(command)),
-            Command::Microphone(switch) => self.publishing.set_microphone(switch),
-            Command::Camera(switch) => self.publishing.set_camera(switch),
+            Command::Microphone(switch) => {
+                self.publishing.set_microphone(switch);
+                self.announce();
+            }
+            Command::Camera(switch) => {
+                self.publishing.set_camera(switch);
+                self.announce();
+            }
             Command::UseMicrophone(opener) => {
                 self.look_out_for(opener.device());
                 self.publishing.use_microphone(opener);

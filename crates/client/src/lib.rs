@@ -30,6 +30,7 @@ mod options;
 mod outgoing;
 mod process;
 mod reach;
+mod recap;
 mod reception;
 #[cfg(feature = "danger-retain-keys")]
 mod retained;
@@ -57,6 +58,7 @@ pub use exchange::Opener;
 pub use options::{Begin, HostOptions, JoinOptions, Listening, MediaOptions, RelayPlace, SfuChoice};
 pub use outgoing::Switch;
 pub use reach::{Reach, Scope};
+pub use recap::{PastEvent, Recap};
 pub use reception::{DecodedPicture, DecodedSound, FrameFacts, Reception, Remote, SentFrame};
 pub use running::{EventStream, Meeting};
 pub use statistics::{ReceivedStatistics, ScreenStatistics, SentStatistics, Statistics};

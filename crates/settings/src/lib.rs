@@ -19,5 +19,7 @@ pub use files::{Files, about};
 pub use folders::Folders;
 pub use log::{LogFile, begin_log, redact};
 pub use recent::{Recent, RecentChange, RecentStore};
-pub use settings::{Appearance, Devices, Language, Remembering, Server, Settings, Sounds, WindowSize};
+pub use settings::{
+    Appearance, Devices, Language, Notifying, Remembering, Server, Settings, Sounds, WindowSize,
+};
 pub use store::{Loaded, SettingsStore};

@@ -25,6 +25,8 @@ pub struct Settings {
     pub devices: Devices,
     /// Which tones are played.
     pub sounds: Sounds,
+    /// Whether the desktop tells who asks to be let in and who writes while the window is not looked at.
+    pub notifications: Notifying,
     /// Where meetings are held that the person starts.
     pub server: Server,
     /// How large the window was.
@@ -70,6 +72,17 @@ pub enum Remembering {
     Yes,
     /// None.
     No,
+}
+
+/// Whether the desktop is asked to tell something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Notifying {
+    /// It is.
+    #[default]
+    On,
+    /// It is not.
+    Off,
 }
 
 /// The chosen devices: `system`, `none`, or the id of one; also `tone` and `pattern`, to try things out. Empty is what a

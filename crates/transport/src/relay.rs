@@ -91,7 +91,7 @@ impl RelayHandle {
         self.order(Order::Send(Box::new(message)))
     }
 
-    /// Gives the present connection up and makes another: what came on it makes no sense.
+    /// Gives the present connection up and makes another: what came on it makes no sense, or it may be dead.
     pub fn reconnect(&self) {
         // Without a connection, or with a full queue, the loop reconnects by itself.
         let _ = self.order(Order::Reconnect);

@@ -5,7 +5,7 @@ use incamera_client::meeting::{
     StopReason,
 };
 use incamera_client::{
-    Device, Direction, Event, LocalEvent, MemberId, Problem, Reach, Scope, Statistics, Which,
+    Context, Device, Direction, Event, LocalEvent, MemberId, Problem, Reach, Scope, Statistics, Which,
 };
 use serde::Serialize;
 use ts_rs::TS;
@@ -35,6 +35,8 @@ pub(crate) enum AppEvent {
     MediaHeld { member: String },
     /// A lost person is back.
     Returned { member: String },
+    /// Somebody says what is on.
+    StreamsChanged { member: String, has_sound: bool, has_picture: bool },
     /// The code to read aloud changed.
     RoomCodeChanged { code: String },
     /// The keys changed.
@@ -96,6 +98,8 @@ pub(crate) enum AppEvent {
     Problem { code: String, what: String, advice: String, member: Option<String> },
     /// The person closed the window of a meeting that ends with it.
     CloseAsked,
+    /// The computer goes to sleep: microphone and camera are off.
+    Slept,
     /// Why the meeting is over for us.
     Stopped {
         #[ts(type = "StopReason")]
@@ -231,7 +235,11 @@ fn of_meeting(event: MeetingEvent) -> Option<AppEvent> {
             member: member.map(hex),
         },
         MeetingEvent::Stopped { why } => AppEvent::Stopped { why },
-        MeetingEvent::StreamsChanged { .. } => return None,
+        MeetingEvent::StreamsChanged { member, streams } => AppEvent::StreamsChanged {
+            member: hex(member),
+            has_sound: streams.iter().any(|one| one.context == Context::Microphone),
+            has_picture: streams.iter().any(|one| Context::CAMERA.contains(&one.context)),
+        },
     })
 }
 

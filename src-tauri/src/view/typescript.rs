@@ -6,11 +6,13 @@ mod tests {
 
     use incamera_client::meeting::{LobbyMode, MediaStop, MeetingState, RoleView, StopReason};
     use incamera_client::{Device, Direction, Scope, Switch, Which};
+    use incamera_platform::{Notice, Topic};
     use incamera_settings::*;
     use ts_rs::{Config, TS};
 
     use crate::failure::Failure;
     use crate::launch::{Launch, Opening};
+    use crate::telling::{Past, Resumed};
     use crate::view::event::*;
     use crate::view::*;
 
@@ -47,7 +49,7 @@ mod tests {
             Place, Order, InviteView, ServerTrust, DeviceView, DeviceChoices,
             MicrophoneChoice, SpeakerChoice, CameraChoice, Entrance, DoorView, Launch, Opening, Failure,
             Loaded, Settings, Language, Appearance, Remembering, Devices, Sounds, Server,
-            WindowSize, Recent, RecentChange
+            WindowSize, Recent, RecentChange, Notifying, Topic, Notice, Part, Past, Resumed
         } + &cases! {
             MeetingState: Connecting, Knocking, Joining, InMeeting, Stopped;
             StopReason: Left, Ended, EndUnconfirmed, Removed, Denied, Full, Locked, NotAnswered,

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 /// Clock ticks of `/proc/PID/stat` in a second: fixed by Linux for programs.
 const TICKS_A_SECOND: u64 = 100;
 
@@ -15,6 +17,7 @@ pub struct ProcessTree {
 /// One line of the table of processes.
 struct Row {
     id: u32,
+    name: String,
     parent: u32,
     ticks: u64,
 }
@@ -37,6 +40,20 @@ impl ProcessTree {
     #[must_use]
     pub fn memory(self) -> u64 {
         self.rows().iter().filter_map(|row| proportional_kib(row.id)).sum::<u64>() * 1_024
+    }
+
+    /// Ends the descendants of this name, of which Linux keeps 15 characters, as a crash would.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn crash(self, name: &str) {
+        let rows = self.rows();
+        let mut named = rows.iter().filter(|row| row.name == name).peekable();
+        assert!(named.peek().is_some(), "no process is called {name}");
+        for row in named {
+            let id = i32::try_from(row.id).ok().and_then(Pid::from_raw).expect("a process has an id");
+            kill_process(id, Signal::KILL).expect("a process of ours can be ended");
+        }
     }
 
     /// The descendants, without the root.
@@ -64,9 +81,11 @@ impl ProcessTree {
 /// proc(5): the fields behind the name, which stands in brackets and may contain anything.
 fn row(id: u32) -> Option<Row> {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let (head, tail) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = tail.split_whitespace().collect();
     let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
-    Some(Row { id, parent: fields.get(1)?.parse().ok()?, ticks: number(11)? + number(12)? })
+    let name = head.split_once('(')?.1.to_owned();
+    Some(Row { id, name, parent: fields.get(1)?.parse().ok()?, ticks: number(11)? + number(12)? })
 }
 
 fn proportional_kib(id: u32) -> Option<u64> {

@@ -1,8 +1,9 @@
 //! A screen that nobody sees: Xvfb, whose pixels are in a file.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::FileExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -105,6 +106,26 @@ impl Screen {
             file.read_exact_at(bytes, place as u64).expect("the area is on the screen");
         }
         pixels
+    }
+
+    /// Takes the keyboard away from every window, as if the person had turned to another program.
+    ///
+    /// # Panics
+    /// When the server does not take the request.
+    pub fn look_elsewhere(&self) {
+        let socket = format!("/tmp/.X11-unix/X{}", self.display.trim_start_matches(':'));
+        let mut server = UnixStream::connect(socket).expect("the server listens");
+        // Least significant byte first, version 11, no authorisation (X Window System Protocol, appendix B).
+        server.write_all(b"l\0\x0b\0\0\0\0\0\0\0\0\0").expect("a connection can be set up");
+        let mut head = [0; 8];
+        server.read_exact(&mut head).expect("the server answers");
+        assert_eq!(head[0], 1, "the server refuses");
+        let mut rest = vec![0; 4 * usize::from(u16::from_le_bytes([head[6], head[7]]))];
+        server.read_exact(&mut rest).expect("the server describes itself");
+        // SetInputFocus to no window, at this moment; GetInputFocus, whose answer says that it is done.
+        server.write_all(&[42, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0]).expect("a request can be made");
+        server.write_all(&[43, 0, 1, 0]).expect("a request can be made");
+        server.read_exact(&mut [0; 32]).expect("the server answers");
     }
 
     fn file(&self) -> PathBuf {

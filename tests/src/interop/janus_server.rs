@@ -23,7 +23,7 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// A running Janus. It and its namespace are gone when this is dropped.
-pub(super) struct JanusServer {
+pub struct JanusServer {
     process: Child,
     namespace: Namespace,
     folder: TempDir,
@@ -35,7 +35,7 @@ impl JanusServer {
     ///
     /// # Errors
     /// In words, what is missing: root, Janus, or what it said.
-    pub(super) fn start() -> Result<Self, String> {
+    pub fn start() -> Result<Self, String> {
         let version = version()?;
         let namespace = Namespace::create()?;
         let folder = tempfile::tempdir().map_err(|why| format!("no temporary folder: {why}"))?;
@@ -65,7 +65,8 @@ impl JanusServer {
     }
 
     /// Address of its WebSocket.
-    pub(super) fn url(&self) -> String {
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("ws://{}:{SIGNALLING_PORT}", self.namespace.theirs)
     }
 

@@ -11,6 +11,7 @@
 //! | `INCAMERA_CANDIDATES_THROUGH` | two addresses, to publish to and to play from, in place of the SFU's |
 //! | `hostility`, `recording`, `media.recording` in `relay.toml` | what the relay does after SIGUSR1, and files for what it and its SFU receive |
 
+mod around;
 mod bad_input;
 mod camera;
 mod canary;
@@ -27,5 +28,6 @@ mod phantom_room;
 mod quality;
 mod retained_keys;
 mod screen;
+mod together;
 mod turn;
 mod window;

@@ -11,7 +11,7 @@ use incamera_tests::stage::{Cast, PATIENCE, Stage, Watched, folder_of, received_
 use serde_json::Value;
 
 /// What a control does reaches the others within this.
-const PROMPT_US: u64 = 1_000_000;
+pub(crate) const PROMPT_US: u64 = 1_000_000;
 
 /// How long something stays off, so that it can be told from a gap.
 const OFF: Duration = Duration::from_secs(2);
@@ -19,12 +19,12 @@ const OFF: Duration = Duration::from_secs(2);
 /// Louder than this is not silence.
 const AUDIBLE: f32 = 0.003;
 
-fn now_us() -> u64 {
+pub(crate) fn now_us() -> u64 {
     SystemClock.now().as_micros()
 }
 
 /// Opens the app and starts a meeting in it as a person would; gives its link.
-fn host_in(window: &Window, name: &str) -> String {
+pub(crate) fn host_in(window: &Window, name: &str) -> String {
     window.control("button", "Start a meeting").click();
     window.control("textbox", "Your name").write(name);
     // WebKit tells assistive technology of a menu as of a button that opens one.
@@ -35,7 +35,7 @@ fn host_in(window: &Window, name: &str) -> String {
 }
 
 /// Somebody joins, is seen at the door, and is let in.
-fn let_in(window: &Window, stage: &Stage, link: &str, cast: &Cast<'_>) -> Watched {
+pub(crate) fn let_in(window: &Window, stage: &Stage, link: &str, cast: &Cast<'_>) -> Watched {
     let mut person = stage.join(link, cast);
     person.wait_for("state_changed", PATIENCE, |event| event["state"] == "knocking");
     window.wait_for_text(&format!("{} asks to join", cast.name));
@@ -152,22 +152,26 @@ fn pixels_of_a_tile_carry_the_frame_number_of_its_sender() {
     for person in [&mut ben, &mut chloe] {
         person.wait_for_pictures(2);
     }
-    // Names, and what appears under the pointer, would cover a part of the numbers.
-    let _ = window.run(
-        "for (const one of document.querySelectorAll('.label, .corner')) one.style.visibility = 'hidden'",
-    );
-
-    for name in ["Ben", "Chloe"] {
-        let area = window.control("listitem", name).area();
-        let before = number_in(&screen, area, name, 0);
-        let after = number_in(&screen, area, name, before + 30);
-        assert!(after - before < 90, "{name}: the picture jumped from {before} to {after}");
-    }
+    assert_numbers_go_up(&screen, &window, &["Ben", "Chloe"]);
     assert_eq!(ben.leave().code, Some(0));
     window.wait_until_gone("Ben");
     window.control("button", "End").click();
     window.control("button", "End meeting").click();
     assert_eq!(chloe.outcome(PATIENCE).code, Some(0));
+}
+
+/// The pixels of the tiles of `names` carry the numbers that their senders put in, and go on.
+pub(crate) fn assert_numbers_go_up(screen: &Screen, window: &Window, names: &[&str]) {
+    // Names, and what appears under the pointer, would cover a part of the numbers.
+    let _ = window.run(
+        "for (const one of document.querySelectorAll('.label, .corner')) one.style.visibility = 'hidden'",
+    );
+    for name in names {
+        let area = window.control("listitem", name).area();
+        let before = number_in(screen, area, name, 0);
+        let after = number_in(screen, area, name, before + 30);
+        assert!(after - before < 90, "{name}: the picture jumped from {before} to {after}");
+    }
 }
 
 /// Waits until the pixels of `area` show a picture of `name` with a number of at least `least`.

@@ -12,10 +12,12 @@ import type {
   Level,
   Loaded,
   LobbyMode,
+  Notice,
   Order,
   Place,
   Recent,
   RecentChange,
+  Resumed,
   Settings,
   SpeakerChoice,
 } from "./generated";
@@ -37,6 +39,12 @@ export const app = {
     invoke<void>("join", { link, name, entrance, window: channel(told) }),
   order: (order: Order) => invoke<void>("order", { order }),
   quit: () => invoke<void>("quit"),
+  /** The meeting that went on while this page was not there; `told` is told of what happens from now on. */
+  resume: (told: (event: AppEvent) => void) => invoke<Resumed | null>("resume", { window: channel(told) }),
+  /** Tells the person by the desktop, unless this window is looked at. */
+  notify: (notice: Notice) => invoke<void>("notify", { notice }),
+  /** Lets the computer neither sleep nor go dark until the meeting is over. */
+  keepAwake: (why: string) => invoke<void>("keep_awake", { why }),
   settings: () => invoke<Loaded>("settings"),
   saveSettings: (settings: Settings) => invoke<void>("save_settings", { settings }),
   recent: (change: RecentChange | null) => invoke<Recent[]>("recent", { change }),

@@ -1,6 +1,6 @@
 // Made from src-tauri/src/view.rs by `./dev types`.
 
-export type AppEvent = { "event": "state_changed", state: MeetingState, } | { "event": "hosting", link: string, reach: Array<ReachView>, } | { "event": "knocked", knock: number, name: string, } | { "event": "knock_ended", knock: number, } | { "event": "joined", person: Person, } | { "event": "left", member: string, name: string, why: Departure, } | { "event": "lost", member: string, silent_for_s: number, } | { "event": "media_held", member: string, } | { "event": "returned", member: string, } | { "event": "room_code_changed", code: string, } | { "event": "epoch_changed", epoch: number, } | { "event": "rules_changed", lobby: LobbyMode, locked: boolean, suite: number, } | { "event": "chat_received", line: ChatLine, } | { "event": "key_missing", member: string, } | { "event": "key_restored", member: string, } | { "event": "link_degraded", media_stops_in_s: number, } | { "event": "link_restored" } | { "event": "media_stopped", why: MediaStop, } | { "event": "media_started" } | { "event": "alarm", code: string, what: string, advice: string, member: string | null, } | { "event": "media_server_lost", direction: Direction, } | { "event": "media_server_connected", direction: Direction, } | { "event": "statistics", sent_kbps: number, received: Array<Received>, } | { "event": "heard", levels: Array<Level>, } | { "event": "device_opened", device: Device, which: Which, } | { "event": "device_lost", device: Device, code: string, } | { "event": "problem", code: string, what: string, advice: string, member: string | null, } | { "event": "close_asked" } | { "event": "stopped", why: StopReason, } | { "event": "over" };
+export type AppEvent = { "event": "state_changed", state: MeetingState, } | { "event": "hosting", link: string, reach: Array<ReachView>, } | { "event": "knocked", knock: number, name: string, } | { "event": "knock_ended", knock: number, } | { "event": "joined", person: Person, } | { "event": "left", member: string, name: string, why: Departure, } | { "event": "lost", member: string, silent_for_s: number, } | { "event": "media_held", member: string, } | { "event": "returned", member: string, } | { "event": "streams_changed", member: string, has_sound: boolean, has_picture: boolean, } | { "event": "room_code_changed", code: string, } | { "event": "epoch_changed", epoch: number, } | { "event": "rules_changed", lobby: LobbyMode, locked: boolean, suite: number, } | { "event": "chat_received", line: ChatLine, } | { "event": "key_missing", member: string, } | { "event": "key_restored", member: string, } | { "event": "link_degraded", media_stops_in_s: number, } | { "event": "link_restored" } | { "event": "media_stopped", why: MediaStop, } | { "event": "media_started" } | { "event": "alarm", code: string, what: string, advice: string, member: string | null, } | { "event": "media_server_lost", direction: Direction, } | { "event": "media_server_connected", direction: Direction, } | { "event": "statistics", sent_kbps: number, received: Array<Received>, } | { "event": "heard", levels: Array<Level>, } | { "event": "device_opened", device: Device, which: Which, } | { "event": "device_lost", device: Device, code: string, } | { "event": "problem", code: string, what: string, advice: string, member: string | null, } | { "event": "close_asked" } | { "event": "slept" } | { "event": "stopped", why: StopReason, } | { "event": "over" };
 
 export type ReachView = { scope: Scope, reachable: boolean, };
 
@@ -240,6 +240,10 @@ devices: Devices,
  */
 sounds: Sounds, 
 /**
+ * Whether the desktop tells who asks to be let in and who writes while the window is not looked at.
+ */
+notifications: Notifying, 
+/**
  * Where meetings are held that the person starts.
  */
 server: Server, 
@@ -341,6 +345,42 @@ meeting: Recent, } | { "change": "forget",
  * Its link.
  */
 link: string, } | { "change": "forget_all" };
+
+export type Notifying = "on" | "off";
+
+export type Topic = "knock" | "chat";
+
+export type Notice = { 
+/**
+ * What it is about.
+ */
+topic: Topic, 
+/**
+ * One line.
+ */
+title: string, 
+/**
+ * What follows; may be empty.
+ */
+text: string, };
+
+export type Part = { "part": "host", 
+/**
+ * Where it is held.
+ */
+place: Place, } | { "part": "guest", 
+/**
+ * The link by which we joined.
+ */
+link: string, };
+
+export type Past = { 
+/**
+ * In milliseconds of Unix time.
+ */
+at_ms: number, event: AppEvent, };
+
+export type Resumed = { part: Part, microphone: Switch, camera: Switch, past: Array<Past>, };
 
 export type MeetingState = "connecting" | "knocking" | "joining" | "in_meeting" | "stopped";
 

@@ -23,6 +23,10 @@ export interface Participant extends Person {
   /** When somebody was last heard who is lost now. */
   lostSince: number | null;
   isHeld: boolean;
+  /** Whether the person turned the microphone off; our own is in the session. */
+  isMuted: boolean;
+  /** Whether the person turned the picture off, or has none; our own is in the session. */
+  isUnseen: boolean;
   /** When the person last spoke. */
   spokeAt: number;
   /** The part of what the person sends that gets lost on the way, 0 to 1, over the last seconds. */
@@ -77,6 +81,8 @@ export interface Meeting {
   isOver: boolean;
   ownLevel: number;
   deviceNotes: DeviceNote[];
+  /** Whether the computer slept, and everything of ours is off since then. */
+  hasSlept: boolean;
   announcement: Announcement | null;
 }
 
@@ -114,6 +120,7 @@ export function beginning(isHost: boolean, now: number): Meeting {
     isOver: false,
     ownLevel: -127,
     deviceNotes: [],
+    hasSlept: false,
     announcement: null,
   };
 }
@@ -164,6 +171,12 @@ export function apply(meeting: Meeting, event: AppEvent, now: number): void {
         person.lostSince = null;
         person.isHeld = false;
         meeting.announcement = { kind: "returned", name: person.name };
+      }
+      break;
+    case "streams_changed":
+      if (person) {
+        person.isMuted = !event.has_sound;
+        person.isUnseen = !event.has_picture;
       }
       break;
     case "room_code_changed":
@@ -232,6 +245,9 @@ export function apply(meeting: Meeting, event: AppEvent, now: number): void {
     case "problem":
       meeting.problems = [...meeting.problems, event].slice(-MOST_TROUBLES);
       break;
+    case "slept":
+      meeting.hasSlept = true;
+      break;
     case "stopped":
       meeting.ending = event.why;
       meeting.endedAt = now;
@@ -246,7 +262,16 @@ export function apply(meeting: Meeting, event: AppEvent, now: number): void {
 function join(meeting: Meeting, person: Person): void {
   const known = meeting.people.some((one) => one.member === person.member);
   if (known) return;
-  meeting.people.push({ ...person, keyMissingSince: null, lostSince: null, isHeld: false, spokeAt: -Infinity, loss: 0 });
+  meeting.people.push({
+    ...person,
+    keyMissingSince: null,
+    lostSince: null,
+    isHeld: false,
+    isMuted: false,
+    isUnseen: false,
+    spokeAt: -Infinity,
+    loss: 0,
+  });
   if (person.is_self) return;
   meeting.announcement = { kind: "joined", name: person.name };
   if (!meeting.met.includes(person.name)) meeting.met.push(person.name);

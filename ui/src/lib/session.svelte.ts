@@ -15,15 +15,17 @@ import type {
   Place,
   Recent,
   RecentChange,
+  Resumed,
   Settings,
   SpeakerChoice,
   Switch,
 } from "./generated";
 import { CORNERS, type Corner, type Layout } from "./layout";
 import { apply, beginning, dismiss, type Meeting } from "./meeting";
+import { noticeOf } from "./notices";
 import { Pictures } from "./pictures";
 import { NEW_SETTINGS } from "./settings";
-import { speak } from "./text";
+import { speak, t } from "./text";
 import { play, toneOf } from "./tones";
 
 /** What the green room leads to. */
@@ -66,6 +68,8 @@ export class Session {
   meeting = $state<Meeting>(beginning(false, 0));
   isMuted = $state(false);
   isCameraOff = $state(false);
+  /** Whether the others see what is on this screen. */
+  isSharing = $state(false);
   layout = $state<Layout>("grid");
   /** Whom the person keeps large, for themselves. */
   pinned = $state<string | null>(null);
@@ -102,10 +106,26 @@ export class Session {
       const { address } = await app.openDoor();
       this.pictures.connect(address);
       await this.lookForDevices();
-      await this.#follow(await app.launch((later) => void this.#follow(later)));
+      const running = await app.resume((event) => this.#told(event));
+      const launch = await app.launch((later) => void this.#follow(later));
+      if (running) await this.#resume(running);
+      else await this.#follow(launch);
     } catch (reason) {
       this.failure = failureOf(reason);
     }
+  }
+
+  /** Shows a meeting that went on while the page was not there. */
+  async #resume({ part, microphone, camera, past }: Resumed): Promise<void> {
+    this.meeting = beginning(part.part === "host", past[0]?.at_ms ?? clock());
+    for (const { at_ms, event } of past) apply(this.meeting, event, at_ms);
+    this.meeting.announcement = null;
+    this.meeting.unreadFrom = this.meeting.chat.length;
+    if (part.part === "host") this.place = part.place;
+    else this.intent = { kind: "join", link: part.link, invite: await app.readInvite(part.link) };
+    this.isMuted = microphone === "off";
+    this.isCameraOff = camera === "off" || this.camera.kind === "none";
+    this.screen = this.meeting.enteredAt === null ? "lobby" : this.meeting.ending === null ? "meeting" : "end";
   }
 
   /** Does what the command line of a start asks: of the first, or of a later one that handed it over. */
@@ -277,7 +297,13 @@ export class Session {
   }
 
   #told(event: AppEvent): void {
+    if (event.event === "state_changed" && event.state === "in_meeting" && this.meeting.enteredAt === null)
+      void app.keepAwake(t("awake.why"));
     apply(this.meeting, event, clock());
+    const own = this.meeting.people.find((one) => one.is_self)?.member;
+    const notice = this.settings.notifications === "on" ? noticeOf(event, own, this.isSharing) : null;
+    if (notice) void app.notify(notice);
+    if (event.event === "slept") this.isMuted = this.isCameraOff = true;
     const tone = toneOf(event);
     if (tone && this.meeting.enteredAt !== null && this.settings.sounds[tone]) play(tone);
     if (event.event === "close_asked") this.#close();
@@ -349,6 +375,7 @@ export class Session {
   }
 
   toggleMicrophone(): void {
+    this.meeting.hasSlept = false;
     this.isTalking = false;
     this.isMuted = !this.isMuted;
     this.order({ order: "microphone", switch: this.isMuted ? "off" : "on" });
@@ -377,6 +404,7 @@ export class Session {
   }
 
   #turnCamera(to: Switch): void {
+    this.meeting.hasSlept = false;
     this.isCameraOff = to === "off";
     if (this.isCameraOff) dismiss(this.meeting, "camera");
     this.order({ order: "camera", switch: to });
@@ -385,6 +413,8 @@ export class Session {
   /** Leaves; a meeting of ours ends for everybody. */
   leave(): void {
     const ends = this.meeting.isHost && this.meeting.stage === "in_meeting";
+    // Nobody confirms that somebody left: unless something else is told, that is how it ended.
+    if (!ends) this.meeting.ending = "left";
     this.order(ends ? { order: "end" } : { order: "leave" });
   }
 

@@ -10,5 +10,6 @@ export const NEW_SETTINGS: Settings = {
   start_without_picture: false,
   devices: { microphone: "", speaker: "", camera: "" },
   sounds: { join: true, leave: true, knock: true, problem: true },
+  notifications: "on",
   server: { address: "", token: "", key: "" },
 };

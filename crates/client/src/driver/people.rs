@@ -123,7 +123,8 @@ impl People {
         if let Some(person) = self.people.get_mut(&member) {
             person.stream = stream;
             let sends = |contexts: [Context; 3]| streams.iter().any(|s| contexts.contains(&s.context));
-            person.sends_pictures = sends(Context::CAMERA);
+            // Whose camera is off keeps its place, so that the picture is back at once.
+            person.sends_pictures |= sends(Context::CAMERA);
             person.shares_screen = sends(Context::SCREEN);
         }
     }

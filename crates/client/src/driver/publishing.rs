@@ -157,10 +157,12 @@ impl Publishing {
         Some(PublishPlan { audio: None, video })
     }
 
-    /// Everything that we may send, for the other members.
+    /// What is on of all that we may send, for the other members.
     pub(super) fn announcement(&self) -> Vec<StreamView> {
         let sound = StreamView { context: Context::Microphone, width: 0, height: 0 };
-        std::iter::once(sound).chain(self.pictures().flat_map(VideoStream::announcement)).collect()
+        let sound = self.microphone.microphone_is_on().then_some(sound);
+        let pictures = self.pictures().filter(|stream| stream.controls().is_on());
+        sound.into_iter().chain(pictures.flat_map(VideoStream::announcement)).collect()
     }
 
     fn pictures(&self) -> impl Iterator<Item = &VideoStream> {

@@ -117,6 +117,13 @@ impl SfuLink {
         }
     }
 
+    /// Makes the present connection anew.
+    pub(super) fn restart(&self) {
+        if let Some(present) = &self.present {
+            present.sfu.restart();
+        }
+    }
+
     pub(super) fn ask_key_frame(&self, stream: &StreamId) {
         if let Some(present) = &self.present {
             present.sfu.ask_key_frame(stream);
