@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use incamera_client::meeting::{Command as Rule, KnockNumber};
 use incamera_client::{
-    Command, Event, EventStream, Fault as _, Levels, LocalEvent, Meeting, MemberId, PictureWant, Pii, Switch,
+    Command, Event, EventStream, Fault as _, LocalEvent, Meeting, MemberId, PictureWant, Pii, Switch,
 };
 use incamera_platform::{Sleep, stay_awake};
 use incamera_screen::Tile;
