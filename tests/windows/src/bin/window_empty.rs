@@ -1,5 +1,5 @@
 //! A window of Tauri with an empty page: what the app's first picture is measured against (`./dev bench desktop`).
 
 fn main() -> Result<(), tauri::Error> {
-    tauri::Builder::default().run(tauri::generate_context!("empty.conf.json"))
+    tauri::Builder::default().run(tauri::generate_context!("empty/tauri.conf.json"))
 }
