@@ -1,7 +1,8 @@
 //! Makes the app's commands known, so that a window is allowed exactly those that `capabilities/` lists.
 
 const COMMANDS: &str = "launch read_invite devices test_speaker open_door preview stop_preview host join order quit settings \
-    save_settings recent save_invitation diagnostics resume notify keep_awake";
+    save_settings recent save_invitation diagnostics resume notify keep_awake \
+    screens glimpse share stop_sharing";
 
 fn main() {
     let commands = tauri_build::AppManifest::new().commands(COMMANDS.split(' ').collect::<Vec<_>>().leak());

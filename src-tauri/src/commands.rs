@@ -12,12 +12,13 @@ use incamera_client::{
     ClientError, DisplayName, EventStream, HostOptions, Invite, JoinOptions, Meeting, RelayPlace, SfuChoice,
 };
 use incamera_instance::Heard;
-use incamera_screen::{Door, Pictures, VideoSink as _};
+use incamera_screen::{Door, Fit, Pictures, VideoSink as _};
 use incamera_settings::Files;
 use tauri::ipc::Channel;
-use tauri::{AppHandle, State};
+use tauri::{AppHandle, Manager as _, State};
 
 use crate::failure::Failure;
+use crate::floating::Floating;
 use crate::keeping;
 use crate::launch::{Company, Launch, Opening};
 use crate::media::{self, OwnSide};
@@ -27,7 +28,7 @@ use crate::taking_part::{TakingPart, tile_of};
 use crate::telling::Resumed;
 use crate::view::{
     AppEvent, DeviceChoices, DeviceView, DoorView, Entrance, InviteView, Level, Order, Part, Place,
-    ServerTrust, SpeakerChoice,
+    ServerTrust, Shows, SpeakerChoice,
 };
 
 /// Silence after which media stops and a participant is removed: the defaults of the command line.
@@ -127,6 +128,17 @@ impl App {
         Ok(())
     }
 
+    /// Asks the meeting that is going on for something.
+    pub(crate) fn meeting(
+        &self,
+        ask: impl FnOnce(&TakingPart) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        match &*self.now() {
+            Now::Meeting(meeting) => ask(meeting),
+            _ => Err(Failure::out_of_order("no meeting is going on")),
+        }
+    }
+
     /// Waits for the meeting to begin and keeps it.
     async fn begin(
         &self,
@@ -135,12 +147,13 @@ impl App {
         part: Part,
         company: Company,
         (own, entrance): (OwnSide, Entrance),
+        floating: Floating,
     ) -> Result<(), Failure> {
         let begun = beginning.await;
         let mut now = self.now();
         *now = Now::Nothing;
         let (meeting, events) = begun?;
-        let meeting = TakingPart::begin(meeting, events, window, own, part, company);
+        let meeting = TakingPart::begin(meeting, events, window, own, part, company, floating);
         meeting.enter(entrance);
         *now = Now::Meeting(meeting);
         Ok(())
@@ -246,7 +259,7 @@ pub(crate) fn stop_preview(app: State<'_, App>) {
 #[tauri::command]
 pub(crate) async fn host(
     app: State<'_, App>,
-    files: State<'_, Files>,
+    handle: AppHandle,
     name: String,
     place: Place,
     lobby: LobbyMode,
@@ -258,7 +271,7 @@ pub(crate) async fn host(
     let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     let place = match place {
         Place::ThisComputer => RelayPlace::Here { listen: anywhere, sfu: SfuChoice::Embedded },
-        Place::Server => keeping::place(&files.settings.load()?.settings.server)?,
+        Place::Server => keeping::place(&handle.state::<Files>().settings.load()?.settings.server)?,
     };
     app.reserve()?;
     let own = app.own_side(name.reveal());
@@ -274,13 +287,14 @@ pub(crate) async fn host(
         Meeting::host(options, media).await
     };
     let company = app.starts().latest.company;
-    app.begin(beginning, window, part, company, (own, entrance)).await
+    app.begin(beginning, window, part, company, (own, entrance), Floating::new(handle)).await
 }
 
 /// Asks to join the meeting of a link.
 #[tauri::command]
 pub(crate) async fn join(
     app: State<'_, App>,
+    handle: AppHandle,
     link: String,
     name: String,
     entrance: Entrance,
@@ -292,23 +306,26 @@ pub(crate) async fn join(
     let own = app.own_side(name.reveal());
     let media = own.media(&entrance.devices.camera);
     let beginning = Meeting::join(JoinOptions { invite, name }, media);
-    app.begin(beginning, window, Part::Guest { link }, Company::Invited, (own, entrance)).await
+    let floating = Floating::new(handle);
+    app.begin(beginning, window, Part::Guest { link }, Company::Invited, (own, entrance), floating).await
 }
 
 /// Passes on what the person wants of the meeting.
 #[tauri::command]
 pub(crate) fn order(app: State<'_, App>, order: Order) -> Result<(), Failure> {
-    if let Order::Tile { member, width, height } = &order {
-        let tile = tile_of(member.as_deref()).ok_or_else(|| Failure::out_of_order("nobody has that id"))?;
-        app.pictures.set_size(tile, *width, *height);
+    if let Order::Tile { member, shows, width, height } = &order {
+        let nobody = || Failure::out_of_order("nobody has that id");
+        let tile = tile_of(member.as_deref()).ok_or_else(nobody)?;
+        let (tile, fit) = match shows {
+            Shows::Camera => (tile, Fit::Fill),
+            Shows::Screen => (tile.screen(), Fit::Whole),
+        };
+        app.pictures.set_size(tile, *width, *height, fit);
         if member.is_none() {
             return Ok(());
         }
     }
-    match &*app.now() {
-        Now::Meeting(meeting) => meeting.order(order),
-        _ => Err(Failure::out_of_order("no meeting is going on")),
-    }
+    app.meeting(|meeting| meeting.order(order))
 }
 
 /// Ends what is going on, and the app.

@@ -10,12 +10,14 @@
 mod around;
 mod commands;
 mod failure;
+mod floating;
 mod guest;
 mod keeping;
 mod launch;
 mod media;
 mod preview;
 mod reception;
+mod sharing;
 mod taking_part;
 mod telling;
 mod view;
@@ -30,9 +32,11 @@ use incamera_settings::{Files, Folders, begin_log};
 use tauri::{AppHandle, LogicalSize, Manager as _, RunEvent, WindowEvent};
 
 use crate::commands::App;
+use crate::floating::FLOATING;
 use crate::launch::{Arguments, Launch};
+use crate::taking_part::TakingPart;
 
-/// The one window.
+/// The window of the meeting.
 const WINDOW: &str = "main";
 
 fn main() -> ExitCode {
@@ -95,6 +99,10 @@ fn show(launch: Launch, later: Option<LaterStarts>, folders: &Folders) -> Result
             commands::host,
             commands::join,
             commands::order,
+            sharing::screens,
+            sharing::glimpse,
+            sharing::share,
+            sharing::stop_sharing,
             commands::quit,
             commands::resume,
             around::notify,
@@ -116,9 +124,13 @@ fn show(launch: Launch, later: Option<LaterStarts>, folders: &Folders) -> Result
         });
     }
     app.run(|handle, event| {
-        if let RunEvent::WindowEvent { event: WindowEvent::CloseRequested { api, .. }, .. } = event {
-            note_size(handle);
+        if let RunEvent::WindowEvent { label, event: WindowEvent::CloseRequested { api, .. }, .. } = event {
             let app = handle.state::<App>();
+            if label == FLOATING {
+                // Whoever no longer wants to be told that the screen is shared does not want to share it.
+                return drop(app.meeting(TakingPart::stop_sharing));
+            }
+            note_size(handle);
             if app.ask_to_close() {
                 api.prevent_close();
             } else if let Some(ending) = app.end_meeting() {

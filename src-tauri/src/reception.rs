@@ -44,9 +44,9 @@ impl Reception for Shown {
     }
 
     fn picture(&mut self, from: &Remote, decoded: &DecodedPicture<'_>) -> Result<(), DeviceError> {
-        if !Context::SCREEN.contains(&decoded.facts.context) {
-            self.sink.show(Tile(from.member.0), &decoded.picture);
-        }
+        let person = Tile(from.member.0);
+        let is_screen = Context::SCREEN.contains(&decoded.facts.context);
+        self.sink.show(if is_screen { person.screen() } else { person }, &decoded.picture);
         Ok(())
     }
 

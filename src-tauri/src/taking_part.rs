@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use incamera_client::devices::Screen;
 use incamera_client::meeting::{Command as Rule, KnockNumber};
 use incamera_client::{
     Command, Event, EventStream, Fault as _, LocalEvent, Meeting, MemberId, PictureWant, Pii, Switch,
@@ -13,12 +14,13 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::failure::Failure;
+use crate::floating::Floating;
 use crate::guest;
 use crate::launch::Company;
 use crate::media::{self, OwnSide};
 use crate::reception::Levels;
 use crate::telling::Telling;
-use crate::view::{AppEvent, Entrance, Order, Part};
+use crate::view::{AppEvent, Entrance, Order, Part, Shows};
 
 /// How often the window is told how loud people are.
 const LEVELS_EVERY: Duration = Duration::from_millis(100);
@@ -46,13 +48,15 @@ impl TakingPart {
         own: OwnSide,
         part: Part,
         company: Company,
+        floating: Floating,
     ) -> Self {
         let levels = own.levels.clone();
         let (commands, commanded) = mpsc::unbounded_channel();
         let telling = Telling::new(part.clone(), window);
         let told = telling.clone();
         tauri::async_runtime::spawn(async move {
-            pass_on(meeting, events, commanded, &told, &levels, company).await;
+            pass_on(meeting, events, commanded, &told, &levels, company, &floating).await;
+            floating.close();
             // The window is told last, so that it can begin another meeting at once; it may be gone.
             let _ = told.tell(AppEvent::Over);
         });
@@ -114,6 +118,19 @@ impl TakingPart {
         Ok(())
     }
 
+    /// Shares a screen or window, which the person knows by `title`.
+    pub(crate) fn share(&self, screen: Screen, title: String) -> Result<(), Failure> {
+        self.telling.note_shared(title);
+        self.command(Command::ShareScreen(Box::new(screen)));
+        Ok(())
+    }
+
+    /// Shares no more.
+    pub(crate) fn stop_sharing(&self) -> Result<(), Failure> {
+        self.command(Command::StopSharing);
+        Ok(())
+    }
+
     /// Asks for something. A meeting that is over takes no commands.
     fn command(&self, command: Command) {
         let _ = self.commands.send(command);
@@ -133,6 +150,7 @@ async fn pass_on(
     telling: &Telling,
     levels: &Levels,
     mut company: Company,
+    floating: &Floating,
 ) {
     let mut tick = interval(LEVELS_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -142,6 +160,7 @@ async fn pass_on(
             event = events.recv() => {
                 let Some(event) = event else { break };
                 invite_guest(&event, &mut company);
+                floating.follow(&event);
                 telling.pass_on(event)
             }
             Some(command) = commands.recv() => {
@@ -184,13 +203,14 @@ fn command_of(order: Order, own: &OwnSide) -> Option<Command> {
         Order::UseMicrophone { choice } => Command::UseMicrophone(own.microphone(choice)),
         Order::UseSpeaker { choice } => Command::UseSpeaker(media::speaker(choice)),
         Order::UseCamera { choice } => Command::UseCamera(own.camera(choice)),
-        Order::Tile { member, width, height } => {
-            let want = if width == 0 || height == 0 {
-                PictureWant::Nothing
-            } else {
-                PictureWant::Fit { width, height }
-            };
-            Command::Picture { member: member_of(&member?)?, want }
+        Order::Tile { member, shows, width, height } => {
+            let (member, is_hidden) = (member_of(&member?)?, width == 0 || height == 0);
+            match shows {
+                Shows::Camera if is_hidden => Command::Picture { member, want: PictureWant::Nothing },
+                Shows::Camera => Command::Picture { member, want: PictureWant::Fit { width, height } },
+                Shows::Screen if is_hidden => Command::WatchScreen { member, switch: Switch::Off },
+                Shows::Screen => Command::WatchScreen { member, switch: Switch::On },
+            }
         }
         Order::Leave => Command::Close,
         Order::End => Rule::End.into(),
@@ -236,13 +256,19 @@ mod tests {
             levels: Levels::default(),
         };
         let command_of = |order| command_of(order, &own);
-        let tile = |width, height| Order::Tile { member: Some("01".repeat(16)), width, height };
-        let want = |order| match command_of(order) {
+        let tile = |shows, width, height| Order::Tile { member: Some("01".repeat(16)), shows, width, height };
+        let want = |width, height| match command_of(tile(Shows::Camera, width, height)) {
             Some(Command::Picture { want, .. }) => want,
-            _ => panic!("an order for a tile is about a picture"),
+            _ => panic!("a tile of a person is about a picture"),
         };
-        assert_eq!(want(tile(0, 0)), PictureWant::Nothing);
-        assert_eq!(want(tile(320, 180)), PictureWant::Fit { width: 320, height: 180 });
-        assert!(command_of(Order::Tile { member: None, width: 1, height: 1 }).is_none());
+        assert_eq!(want(0, 0), PictureWant::Nothing);
+        assert_eq!(want(320, 180), PictureWant::Fit { width: 320, height: 180 });
+        let watched = |width, height| match command_of(tile(Shows::Screen, width, height)) {
+            Some(Command::WatchScreen { switch, .. }) => switch,
+            _ => panic!("a tile of a screen is about a screen"),
+        };
+        assert_eq!((watched(0, 180), watched(320, 180)), (Switch::Off, Switch::On));
+        let own = Order::Tile { member: None, shows: Shows::Camera, width: 1, height: 1 };
+        assert!(command_of(own).is_none());
     }
 }

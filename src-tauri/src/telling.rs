@@ -34,19 +34,24 @@ pub(crate) struct Telling(Arc<Mutex<Told>>);
 
 struct Told {
     part: Part,
+    /// What the person shares or shared last, by its name.
+    shared: String,
     window: Channel<AppEvent>,
     recap: Recap,
 }
 
 impl Telling {
     pub(crate) fn new(part: Part, window: Channel<AppEvent>) -> Self {
-        Self(Arc::new(Mutex::new(Told { part, window, recap: Recap::new() })))
+        Self(Arc::new(Mutex::new(Told { part, shared: String::new(), window, recap: Recap::new() })))
     }
 
     /// Passes on what happened.
     pub(crate) fn pass_on(&self, event: Event) -> tauri::Result<()> {
-        self.told().recap.note_event(&event);
-        AppEvent::of(event).map_or(Ok(()), |event| self.tell(event))
+        let mut told = self.told();
+        told.recap.note_event(&event);
+        let event = AppEvent::of(event, &told.shared);
+        drop(told);
+        event.map_or(Ok(()), |event| self.tell(event))
     }
 
     /// Tells what is of the moment. An error means that the window is gone.
@@ -70,12 +75,20 @@ impl Telling {
         self.told().recap.note_command(command);
     }
 
+    /// Notes what is about to be shared.
+    pub(crate) fn note_shared(&self, title: String) {
+        self.told().shared = title;
+    }
+
     /// Tells the page behind `window` from now on; gives what the one before knew.
     pub(crate) fn resume(&self, window: Channel<AppEvent>) -> Resumed {
         let mut told = self.told();
         told.window = window;
         let past = told.recap.past().iter().filter_map(|past| {
-            Some(Past { at_ms: past.at_unix_ms as f64, event: AppEvent::of(past.event.clone())? })
+            Some(Past {
+                at_ms: past.at_unix_ms as f64,
+                event: AppEvent::of(past.event.clone(), &told.shared)?,
+            })
         });
         let past = past.collect();
         Resumed {

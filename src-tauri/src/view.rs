@@ -4,7 +4,7 @@
 mod event;
 mod typescript;
 
-use incamera_client::devices::{CameraInfo, DeviceInfo};
+use incamera_client::devices::{self, CameraInfo, DeviceInfo, ScreenInfo};
 use incamera_client::{Device, Switch};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -51,10 +51,41 @@ impl From<CameraInfo> for DeviceView {
 impl From<DeviceInfo> for DeviceView {
     fn from(device: DeviceInfo) -> Self {
         let kind = match device.direction {
-            incamera_client::devices::Direction::Input => Device::Microphone,
-            incamera_client::devices::Direction::Output => Device::Speaker,
+            devices::Direction::Input => Device::Microphone,
+            devices::Direction::Output => Device::Speaker,
         };
         Self { id: device.id.as_str().to_owned(), name: device.name.into_inner(), kind }
+    }
+}
+
+/// A screen or window that can be shared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub(crate) struct ScreenView {
+    /// What to choose it by.
+    pub(crate) id: String,
+    /// Name of the screen, or title of the window.
+    pub(crate) title: String,
+    /// Which of both.
+    pub(crate) kind: ScreenKind,
+}
+
+/// What is shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ScreenKind {
+    /// Everything on one screen.
+    Screen,
+    /// One window, whatever covers it.
+    Window,
+}
+
+impl From<ScreenInfo> for ScreenView {
+    fn from(screen: ScreenInfo) -> Self {
+        let kind = match screen.kind {
+            devices::ScreenKind::Monitor => ScreenKind::Screen,
+            devices::ScreenKind::Window => ScreenKind::Window,
+        };
+        Self { id: screen.id.as_str().to_owned(), title: screen.title.into_inner(), kind }
     }
 }
 
@@ -219,10 +250,12 @@ pub(crate) enum Order {
         /// Which.
         choice: CameraChoice,
     },
-    /// How many pixels the tile of somebody has.
+    /// How many pixels a tile of somebody has.
     Tile {
         /// Whose; `null` for the person's own.
         member: Option<String>,
+        /// What is in it.
+        shows: Shows,
         /// In device pixels; 0 when it is not in view.
         width: u16,
         /// In device pixels; 0 when it is not in view.
@@ -232,6 +265,16 @@ pub(crate) enum Order {
     Leave,
     /// End the meeting for everybody.
     End,
+}
+
+/// What is shown of somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Shows {
+    /// The person.
+    Camera,
+    /// The screen that the person shares.
+    Screen,
 }
 
 /// Where the window fetches pictures: one connection to a socket of this computer.

@@ -48,6 +48,8 @@ const ordered = (order) =>
     (await orders()).some((one) => Object.entries(order).every(([key, value]) => one[key] === value)),
   );
 
+const asked = (command) => until(command, async () => (await window.run(ASKED)).some((one) => one.command === command));
+
 async function walk() {
   await window.resize(1120, 720);
   await window.go(addressOf(server, "by-keyboard"));
@@ -134,6 +136,19 @@ async function walk() {
   await window.press("Control+/");
   await focusOn("Close");
   await window.press("Enter");
+
+  // A screen is chosen, and shared until Stop.
+  await window.press("Control+s");
+  await focusOn("Cancel");
+  await goTo("HDMI-1");
+  await window.press("Space");
+  await goTo("Share");
+  await window.press("Enter");
+  await asked("share");
+  await goTo("Stop sharing");
+  await window.press("Enter");
+  await asked("stop_sharing");
+  await focusOn("Share screen");
 
   await window.press("Control+h");
   await focusOn("Stay");

@@ -4,7 +4,7 @@
 import type { AppEvent, Launch, Level } from "../src/lib/generated";
 import { NEW_SETTINGS } from "../src/lib/settings";
 import { behind, type Channel } from "./core";
-import { portrait } from "./portrait";
+import { desk, portrait } from "./portrait";
 import { states, type State } from "./states";
 
 const wanted = new URLSearchParams(location.search);
@@ -18,8 +18,11 @@ window.matchMedia = (query) =>
     ? ({ matches: wanted.get("theme") === "dark", addEventListener: () => {} } as unknown as MediaQueryList)
     : matchMedia(query);
 
+let meeting: Channel<AppEvent> | null = null;
+
 function begin(channel: unknown): void {
-  for (const event of state.events ?? []) (channel as Channel<AppEvent>).onmessage(event);
+  meeting = channel as Channel<AppEvent>;
+  for (const event of state.events ?? []) meeting.onmessage(event);
 }
 
 const home: Launch = { opening: "home", link: null, name: null, muted: false, no_camera: false };
@@ -37,6 +40,10 @@ behind.answers = {
   },
   read_invite: () => ({ server: "meet.court.example:7443", trust: "certificate" }),
   devices: () => state.devices ?? [],
+  screens: () => state.screens ?? [],
+  glimpse: ({ id }) => (state.screens?.[0]?.id === id ? desk("", 2) : desk("", 1)),
+  share: ({ title }) => meeting?.onmessage({ event: "sharing_started", title: String(title) }),
+  stop_sharing: () => meeting?.onmessage({ event: "sharing_stopped", why: "asked" }),
   open_door: () => ({ address: wanted.get("door") ?? "ws://gallery" }),
   preview: ({ meter }) => (meter as Channel<Level[]>).onmessage([{ member: null, dbov: state.dbov ?? -24 }]),
   settings: () => ({ settings: { ...NEW_SETTINGS, name: "Ada Byron", ...state.settings }, put_aside: state.putAside ?? null }),
@@ -61,18 +68,22 @@ class Socket {
   onmessage: (event: { data: ArrayBuffer }) => void = () => {};
   constructor() {
     const seen = Object.entries(state.seen ?? {}).map(([tile, number]) => portrait(tile, number));
+    seen.push(...(state.screensSeen ?? []).map((tile) => desk(tile, 1)));
     setInterval(() => seen.forEach((data) => this.onmessage({ data: data.slice(0) })), 100);
   }
   send(): void {}
 }
 if (!wanted.has("door")) Object.assign(window, { WebSocket: Socket });
 
+if (state.isFloating) location.hash = `floating=${wanted.get("language") ?? "en"}`;
 await import("../src/main");
+
+const CONTROLS = "button, summary, label.tick, label.choice";
 
 /** Presses what the state says, each when it is there. */
 async function press(name: string): Promise<void> {
   const find = () =>
-    [...document.querySelectorAll<HTMLElement>("button, summary, label.tick")].find(
+    [...(document.querySelector("dialog[open]") ?? document).querySelectorAll<HTMLElement>(CONTROLS)].find(
       (one) => (one.getAttribute("aria-label") ?? one.innerText).trim().startsWith(name) && !one.hasAttribute("disabled"),
     );
   while (!find()) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -89,6 +100,6 @@ if (state.keys) {
 // Complete when what counts the seconds has looked, and everybody who is to be seen was drawn: on a busy computer later.
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 await pause(state.late ?? 600);
-for (let left = 10; left > 0 && state.seen && document.querySelector(".initials"); left -= 1) await pause(300);
+for (let left = 10; left > 0 && state.seen && document.querySelector(".initials, section > .instead"); left -= 1) await pause(300);
 document.documentElement.dataset.states = Object.keys(states).join(" ");
 document.documentElement.dataset.ready = "yes";

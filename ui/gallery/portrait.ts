@@ -25,6 +25,26 @@ export function portrait(tile: string, number: number): ArrayBuffer {
   return i420(tile, context.getImageData(0, 0, width, height));
 }
 
+/** What a shared screen shows in the gallery: so many papers with lines of writing. */
+export function desk(tile: string, papers: number): ArrayBuffer {
+  const [width, height] = [960, 600];
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d");
+  if (!context) throw new Error("no canvas");
+  context.fillStyle = "#5b6b7a";
+  context.fillRect(0, 0, width, height);
+  for (let paper = 0; paper < papers; paper += 1) {
+    const [left, room] = [(width / papers) * paper + 60, width / papers - 120];
+    context.fillStyle = "#ffffff";
+    context.fillRect(left, 40, room, height - 40);
+    context.fillStyle = "#20262c";
+    context.fillRect(left + 50, 90, room * 0.4, 22);
+    context.fillStyle = "#7b858f";
+    for (let line = 0; line < 13; line += 1) context.fillRect(left + 50, 150 + 32 * line, (room - 100) * (line % 5 === 4 ? 0.6 : 1), 9);
+  }
+  return i420(tile, context.getImageData(0, 0, width, height));
+}
+
 /** BT.601 with limited range, behind the header that src/lib/pictures.ts reads. */
 function i420(tile: string, { data, width, height }: ImageData): ArrayBuffer {
   const chroma = (width / 2) * (height / 2);

@@ -1,5 +1,15 @@
-import type { AppEvent, DeviceView, Failure, Launch, Person, Recent, Received, Settings } from "../src/lib/generated";
-import { OWN } from "../src/lib/pictures";
+import type {
+  AppEvent,
+  DeviceView,
+  Failure,
+  Launch,
+  Person,
+  Recent,
+  Received,
+  ScreenView,
+  Settings,
+} from "../src/lib/generated";
+import { OWN, screenOf } from "../src/lib/pictures";
 
 /** What stands behind the window in one picture of it. */
 export interface State {
@@ -10,10 +20,15 @@ export interface State {
   putAside?: string;
   recent?: Recent[];
   devices?: DeviceView[];
+  screens?: ScreenView[];
   dbov?: number;
   failures?: Record<string, Failure>;
   /** Tiles with pictures, and which picture. */
   seen?: Record<string, number>;
+  /** Tiles with shared screens. */
+  screensSeen?: string[];
+  /** Whether it is the small window that says that the screen is shared. */
+  isFloating?: boolean;
   events?: AppEvent[];
   /** Buttons to press, in the words of each language. */
   press?: { en: string[]; de: string[] };
@@ -84,6 +99,20 @@ const devices: DeviceView[] = [
   { id: "c", name: "Built-in speakers", kind: "speaker" },
   { id: "d", name: "Built-in camera", kind: "camera" },
 ];
+
+const screens: ScreenView[] = [
+  { id: "HDMI-1", title: "HDMI-1", kind: "screen" },
+  { id: "0x1a", title: "Statement of claim.odt – LibreOffice Writer", kind: "window" },
+  { id: "0x2b", title: "Exhibits", kind: "window" },
+];
+const shares = (who: number): AppEvent => ({
+  event: "streams_changed",
+  member: member(who),
+  has_sound: true,
+  has_picture: true,
+  has_screen: true,
+});
+const sharing = { en: ["Share screen", "Exhibits", "Share"], de: ["Bildschirm teilen", "Exhibits", "Teilen"] };
 
 /** In a meeting that is hosted here, with `others` people. */
 function meeting(others: number): AppEvent[] {
@@ -172,7 +201,7 @@ export const states: Record<string, State> = {
     ],
   },
   knock: { ...inside(2), events: [...meeting(2), { event: "knocked", knock: 1, name: "Grace Hopper" }] },
-  "by-keyboard": { devices, seen: pictures(2), events: [...meeting(2), { event: "knocked", knock: 1, name: "Grace Hopper" }] },
+  "by-keyboard": { devices, screens, seen: pictures(2), events: [...meeting(2), { event: "knocked", knock: 1, name: "Grace Hopper" }] },
   people: { ...inside(4), press: { en: ["People"], de: ["Personen"] } },
   chat: {
     ...inside(2),
@@ -216,6 +245,34 @@ export const states: Record<string, State> = {
   },
   pinned: { ...inside(4), press: { en: ["Keep Chloé"], de: ["Chloé Lambert groß"] } },
   "sound-only": { ...inside(4), press: { en: ["View", "Sound only"], de: ["Ansicht", "Nur Ton"] } },
+  share: { ...inside(2), screens, press: { en: sharing.en.slice(0, 2), de: sharing.de.slice(0, 2) } },
+  "share-windows": { ...inside(2), screens: screens.slice(1), press: { en: sharing.en.slice(0, 1), de: sharing.de.slice(0, 1) } },
+  "share-nothing": { ...inside(2), press: { en: sharing.en.slice(0, 1), de: sharing.de.slice(0, 1) } },
+  "share-refused": {
+    ...inside(2),
+    failures: {
+      screens: {
+        code: "device.no_display",
+        what: "no X11 display can be reached, so there is no screen to share",
+        advice: "Share from a session of X11; one of Wayland cannot be shared yet.",
+      },
+    },
+    press: { en: sharing.en.slice(0, 1), de: sharing.de.slice(0, 1) },
+  },
+  "share-taken": {
+    ...inside(2),
+    events: [...meeting(2), shares(1)],
+    press: { en: sharing.en.slice(0, 1), de: sharing.de.slice(0, 1) },
+  },
+  sharing: { ...inside(2), screens, press: sharing },
+  "sharing-ended": { ...inside(2), events: [...meeting(2), { event: "sharing_stopped", why: "source_ended" }] },
+  floating: { isFloating: true },
+  shared: { ...inside(4), screensSeen: [screenOf(member(2))], events: [...meeting(4), shares(2)] },
+  "shared-sound-only": {
+    ...inside(2),
+    events: [...meeting(2), shares(1)],
+    press: { en: ["View", "Sound only"], de: ["Ansicht", "Nur Ton"] },
+  },
   muted: {
     ...inside(1),
     settings: { start_muted: true },

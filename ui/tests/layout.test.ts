@@ -94,6 +94,31 @@ test("one is large, and who finds no room in the strip is out of view, which is 
     }
 });
 
+test("a shared screen is as large as people beside or below it let it be", () => {
+  for (const rightToLeft of [false, true])
+    for (const [width, height] of [...sizes, [560, 200]] as const)
+      for (const others of [0, 1, 4, 40]) {
+        const { screen, boxes, own, more, floatsOn } = arrange(stage(others, { width, height, rightToLeft, large: "screen" }));
+        if (!screen) throw new Error("it is in view");
+        expect([floatsOn, boxes.length]).toEqual([null, others]);
+        const small = [...boxes, more, own].filter((box) => box !== null);
+        expect(more !== null).toBe(others > 0 && boxes.includes(null) && height > 200);
+        for (const [index, one] of [screen, ...small].entries()) {
+          expect(one.left >= 0 && one.top >= 0 && one.left + one.width <= width && one.top + one.height <= height).toBe(true);
+          for (const other of [screen, ...small].slice(index + 1)) {
+            const apart =
+              one.left + one.width <= other.left ||
+              other.left + other.width <= one.left ||
+              one.top + one.height <= other.top ||
+              other.top + other.height <= one.top;
+            expect(apart, `${others} in ${width}×${height}`).toBe(true);
+          }
+        }
+        // A wide stage has people at the end of the line, a tall one below.
+        expect(own.top >= screen.top + screen.height).toBe(width < height * 1.7);
+      }
+});
+
 test("whom the strip has room for is in view, and the strip is close to the large tile", () => {
   const { boxes, own, more } = arrange(stage(4, { width: 800, large: 0 }));
   expect(boxes.every((box) => box !== null)).toBe(true);

@@ -31,11 +31,45 @@ test("people come and go, and are remembered for the end", () => {
 });
 
 test("who turned the microphone or the picture off is shown so until it is on again", () => {
-  const meeting = meetingAfter([0, ben], [1, { event: "streams_changed", member: "Ben", has_sound: false, has_picture: true }]);
+  const meeting = meetingAfter([0, ben], [1, { event: "streams_changed", member: "Ben", has_sound: false, has_picture: true, has_screen: false }]);
   const off = () => meeting.people.map(({ isMuted, isUnseen }) => [isMuted, isUnseen]);
   expect(off()).toEqual([[true, false]]);
-  apply(meeting, { event: "streams_changed", member: "Ben", has_sound: true, has_picture: false }, 2);
+  apply(meeting, { event: "streams_changed", member: "Ben", has_sound: true, has_picture: false, has_screen: false }, 2);
   expect(off()).toEqual([[false, true]]);
+});
+
+test("one screen is shown at a time: that of who began first, until it ends or they leave", () => {
+  const sharing = (member: string, has_screen: boolean): AppEvent => ({
+    event: "streams_changed",
+    member,
+    has_sound: true,
+    has_picture: true,
+    has_screen,
+  });
+  const meeting = meetingAfter([1, ada], [2, ben], [3, joined("Chloe")], [4, sharing("Ben", false)]);
+  expect([meeting.sharer, meeting.announcement?.kind]).toEqual([null, "joined"]);
+  apply(meeting, sharing("Chloe", true), 5);
+  expect([meeting.sharer, meeting.announcement]).toEqual(["Chloe", { kind: "shares", name: "Chloe" }]);
+  apply(meeting, sharing("Ben", true), 6);
+  expect([meeting.sharer, meeting.announcement?.kind]).toEqual(["Chloe", "shares"]);
+  apply(meeting, sharing("Chloe", false), 7);
+  expect([meeting.sharer, meeting.announcement]).toEqual(["Ben", { kind: "shares", name: "Ben" }]);
+  apply(meeting, sharing("Ben", false), 8);
+  expect([meeting.sharer, meeting.announcement]).toEqual([null, { kind: "shared", name: "Ben" }]);
+  apply(meeting, sharing("Ben", true), 9);
+  apply(meeting, { event: "left", member: "Ben", name: "Ben", why: "left" }, 10);
+  expect([meeting.sharer, meeting.announcement?.kind]).toEqual([null, "left"]);
+});
+
+test("who shares is told what, and why it ended unless they ended it", () => {
+  const meeting = meetingAfter([1, { event: "sharing_started", title: "Exhibits" }]);
+  expect(meeting.shared).toBe("Exhibits");
+  apply(meeting, { event: "sharing_stopped", why: "source_ended" }, 2);
+  expect([meeting.shared, meeting.sharingEnd]).toEqual([null, "source_ended"]);
+  apply(meeting, { event: "sharing_started", title: "Slides" }, 3);
+  expect([meeting.shared, meeting.sharingEnd]).toEqual(["Slides", null]);
+  apply(meeting, { event: "sharing_stopped", why: "asked" }, 4);
+  expect([meeting.shared, meeting.sharingEnd]).toEqual([null, null]);
 });
 
 test("a missing key is counted from when it was missed, and goes", () => {

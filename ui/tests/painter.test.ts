@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { colour } from "../src/lib/painter";
+import { colour, whole } from "../src/lib/painter";
 
 /** A picture of one colour, as bytes of red, green, blue and opacity. */
 function pixels(width: number, height: number, y: number, u: number, v: number): number[][] {
@@ -39,4 +39,10 @@ test("values that no colour has are kept within what a screen can show", () => {
   }
   expect(pixels(1, 1, 255, 128, 128)).toEqual([[255, 255, 255, 255]]);
   expect(pixels(1, 1, 0, 128, 128)).toEqual([[0, 0, 0, 255]]);
+});
+
+test("a picture that is shown whole lies in the middle of its place, on pixels of the screen", () => {
+  const place = { left: 10, top: 20, width: 301, height: 100 };
+  expect(whole({ width: 160, height: 90 }, place, 1)).toEqual({ left: 72, top: 20, width: 178, height: 100 });
+  expect(whole({ width: 602, height: 100 }, place, 2)).toEqual({ left: 10, top: 45, width: 301, height: 50 });
 });

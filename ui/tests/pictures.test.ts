@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { parse, Pictures, STALE_MS } from "../src/lib/pictures";
+import { OWN, parse, Pictures, screenOf, STALE_MS } from "../src/lib/pictures";
 
 function message(width: number, height: number, luma: number): ArrayBuffer {
   const chroma = Math.ceil(width / 2) * Math.ceil(height / 2);
@@ -32,4 +32,9 @@ test("the newest picture of a tile wins, and an old one is not shown", () => {
   const tile = "0a".repeat(16);
   expect(pictures.isFresh(tile, 1_000 + STALE_MS - 1)).toBe(true);
   expect(pictures.isFresh(tile, 1_000 + STALE_MS)).toBe(false);
+});
+
+test("the tile of a screen has every bit turned, as the app sends it", () => {
+  expect(screenOf("0123456789abcdef".repeat(2))).toBe("fedcba9876543210".repeat(2));
+  expect(screenOf(screenOf(OWN))).toBe(OWN);
 });

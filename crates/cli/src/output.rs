@@ -201,7 +201,7 @@ fn local_sentence(event: &LocalEvent) -> Option<String> {
             Source::Screen => "There is no more of the screen to share.".to_owned(),
         },
         LocalEvent::SharingStarted => "You are sharing a screen.".to_owned(),
-        LocalEvent::SharingStopped => "You are no longer sharing a screen.".to_owned(),
+        LocalEvent::SharingStopped { .. } => "You are no longer sharing a screen.".to_owned(),
         LocalEvent::Statistics(statistics) => return statistics_sentence(statistics),
         LocalEvent::SfuConnected { .. } | LocalEvent::DeviceOpened { .. } | LocalEvent::Problem(_) => {
             return None;

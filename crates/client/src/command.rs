@@ -26,12 +26,19 @@ pub enum Command {
     ShareScreen(Box<dyn VideoSource>),
     /// Share no more.
     StopSharing,
-    /// How large a participant's picture is wanted; a shared screen always comes in its full size.
+    /// How large a participant's picture is wanted.
     Picture {
         /// Whose.
         member: MemberId,
         /// How large.
         want: PictureWant,
+    },
+    /// Receive the screen that a participant shares, or not while it is out of view. A screen comes in one size.
+    WatchScreen {
+        /// Whose.
+        member: MemberId,
+        /// Which.
+        switch: Switch,
     },
     /// Make every connection anew at once: the computer has slept, and what it had is of before.
     Reconnect,

@@ -25,7 +25,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::clock;
 use crate::command::Command;
-use crate::event::{Event, LocalEvent, Problem};
+use crate::event::{Event, LocalEvent, Problem, SharingEnd};
 use crate::exchange::{Opener, Order};
 use crate::incoming::{Inbound, IncomingHandle, IncomingReport, SoundStage, TopSizes};
 use crate::outgoing::{Flow, Outbound, SealingHandle};
@@ -106,7 +106,7 @@ impl MeetingDriver {
                     None => self.relay_gone(),
                 },
                 Some(event) = self.link.next_event() => self.sfu_event(event),
-                () = self.publishing.screen_ended() => self.stop_sharing(),
+                () = self.publishing.screen_ended() => self.stop_sharing(SharingEnd::SourceEnded),
                 command = self.commands.recv() => match command {
                     Some(command) => self.command(command),
                     // Every handle was dropped: nobody is interested any more.
@@ -290,9 +290,13 @@ impl MeetingDriver {
             }
             Command::UseCamera(opener) => self.publishing.use_camera(opener),
             Command::ShareScreen(source) => self.share_screen(source),
-            Command::StopSharing => self.stop_sharing(),
+            Command::StopSharing => self.stop_sharing(SharingEnd::Asked),
             Command::Picture { member, want } => {
                 self.people.wants(member, want);
+                self.update_subscriptions();
+            }
+            Command::WatchScreen { member, switch } => {
+                self.people.watches_screen(member, switch);
                 self.update_subscriptions();
             }
         }

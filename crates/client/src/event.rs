@@ -79,7 +79,10 @@ pub enum LocalEvent {
     /// Our screen is shared from now on.
     SharingStarted,
     /// Nothing of our screen is shared any more.
-    SharingStopped,
+    SharingStopped {
+        /// Why.
+        why: SharingEnd,
+    },
     /// Figures, once a second.
     Statistics(Statistics),
     /// Something went wrong.
@@ -106,6 +109,20 @@ pub enum Source {
     Video,
     /// A shared screen or window.
     Screen,
+}
+
+/// Why our screen is no longer shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SharingEnd {
+    /// It was asked for.
+    Asked,
+    /// There is no more of it: the file is over, or the window was closed.
+    SourceEnded,
+    /// Somebody else began at the same time, and neither goes on.
+    GaveWay,
+    /// The media server does not take it.
+    Refused,
 }
 
 /// A kind of device that may be exchanged in the meeting.

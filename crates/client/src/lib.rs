@@ -53,7 +53,7 @@ pub use incamera_types::{
 
 pub use command::{Command, PictureWant};
 pub use error::ClientError;
-pub use event::{Device, Direction, Event, LocalEvent, Problem, Source, Which};
+pub use event::{Device, Direction, Event, LocalEvent, Problem, SharingEnd, Source, Which};
 pub use exchange::Opener;
 pub use options::{Begin, HostOptions, JoinOptions, Listening, MediaOptions, RelayPlace, SfuChoice};
 pub use outgoing::Switch;

@@ -88,7 +88,10 @@ const fn is_of_the_moment(event: &Event) -> bool {
     matches!(
         event,
         Event::Local(
-            LocalEvent::Statistics(_) | LocalEvent::FirstPicture { .. } | LocalEvent::SourceEnded { .. }
+            LocalEvent::Statistics(_)
+                | LocalEvent::FirstPicture { .. }
+                | LocalEvent::SourceEnded { .. }
+                | LocalEvent::SharingStopped { .. }
         ) | Event::Meeting(Meeting::KnockEnded { .. } | Meeting::Admitted { .. })
     )
 }
@@ -97,9 +100,7 @@ const fn is_of_the_moment(event: &Event) -> bool {
 fn is_void_after(earlier: &Event, event: &Event) -> bool {
     match (earlier, event) {
         (Event::Meeting(earlier), Event::Meeting(event)) => is_void_in_meeting(earlier, event),
-        (Event::Local(earlier), Event::Local(event)) => {
-            direction(earlier).is_some_and(|way| direction(event) == Some(way))
-        }
+        (Event::Local(earlier), Event::Local(event)) => is_void_here(earlier, event),
         _ => false,
     }
 }
@@ -130,6 +131,13 @@ fn is_void_in_meeting(earlier: &Meeting, event: &Meeting) -> bool {
     }
 }
 
+fn is_void_here(earlier: &LocalEvent, event: &LocalEvent) -> bool {
+    match (earlier, event) {
+        (LocalEvent::SharingStarted, LocalEvent::SharingStarted | LocalEvent::SharingStopped { .. }) => true,
+        _ => direction(earlier).is_some_and(|way| direction(event) == Some(way)),
+    }
+}
+
 /// The connection whose state an event tells.
 const fn direction(event: &LocalEvent) -> Option<crate::Direction> {
     match event {
@@ -146,6 +154,7 @@ mod tests {
     use incamera_types::{Epoch, Pii};
 
     use super::*;
+    use crate::event::SharingEnd;
 
     fn remembered(events: &[Meeting]) -> Vec<String> {
         let mut recap = Recap::new();
@@ -162,6 +171,19 @@ mod tests {
         let end = Meeting::KnockEnded { knock: KnockNumber(1) };
         let left = remembered(&[knock(1), knock(2), keys(1), end, keys(2)]);
         assert_eq!(left, [knock(2), keys(2)].map(|event| format!("{:?}", Event::from(event))));
+    }
+
+    #[test]
+    fn whether_the_screen_is_shared_is_told_as_it_is() {
+        let mut recap = Recap::new();
+        let stopped = || LocalEvent::SharingStopped { why: SharingEnd::Asked };
+        for event in [LocalEvent::SharingStarted, stopped(), LocalEvent::SharingStarted] {
+            recap.note_event(&event.into());
+        }
+        let past = recap.past();
+        assert!(matches!(past, [PastEvent { event: Event::Local(LocalEvent::SharingStarted), .. }]));
+        recap.note_event(&stopped().into());
+        assert!(recap.past().is_empty());
     }
 
     #[test]

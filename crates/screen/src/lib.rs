@@ -15,15 +15,30 @@ use incamera_media::picture::I420View;
 
 pub use card::suit_drawing_to_computer;
 pub use door::Door;
-pub use pictures::Pictures;
+pub use pictures::{Pictures, still};
 
-/// Whose picture it is: the id of a member, or all zeros for the person's own.
+/// Whose picture it is: the id of a member, or all zeros for the person's own. A shared screen has every bit turned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tile(pub [u8; 16]);
 
 impl Tile {
     /// The person's own picture.
     pub const OWN: Self = Self([0; 16]);
+
+    /// The tile of the screen that the person of this tile shares.
+    #[must_use]
+    pub fn screen(self) -> Self {
+        Self(self.0.map(|byte| !byte))
+    }
+}
+
+/// How a picture of other proportions than its tile is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// It fills the tile, and what is longer is cut off: faces.
+    Fill,
+    /// All of it, with room at its sides: screens.
+    Whole,
 }
 
 /// Takes pictures to be shown. Called on the threads that capture and decode: returns at once.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use incamera_media::picture::{I420View, Picture, Scaler};
 use tokio::sync::Notify;
 
-use crate::{Tile, VideoSink};
+use crate::{Fit, Tile, VideoSink};
 
 /// Most tiles; a room has no more members that are seen at once.
 const MAX_TILES: usize = 64;
@@ -39,13 +39,14 @@ struct Slot {
 struct Wanted {
     width: u16,
     height: u16,
+    fit: Fit,
 }
 
 impl Pictures {
     /// The tile has this many pixels; 0: it is not in view.
-    pub fn set_size(&self, tile: Tile, width: u16, height: u16) {
+    pub fn set_size(&self, tile: Tile, width: u16, height: u16, fit: Fit) {
         if let Some(slot) = self.slot(&mut self.lock(), tile) {
-            slot.wanted = Some(Wanted { width, height });
+            slot.wanted = Some(Wanted { width, height, fit });
         }
     }
 
@@ -113,6 +114,15 @@ impl VideoSink for Pictures {
     }
 }
 
+/// One picture as the socket carries them, whole and no larger than a tile of this size can show; `None` when it has no
+/// pixels.
+#[must_use]
+pub fn still(picture: &I420View<'_>, width: u16, height: u16) -> Option<Vec<u8>> {
+    let mut slot = Slot { wanted: Some(Wanted { width, height, fit: Fit::Whole }), ..Slot::default() };
+    slot.put(Tile::OWN, picture);
+    slot.newest
+}
+
 impl Slot {
     fn put(&mut self, tile: Tile, picture: &I420View<'_>) {
         let (width, height) = match self.wanted {
@@ -133,16 +143,17 @@ impl Slot {
 }
 
 impl Wanted {
-    /// The size to carry: covers the tile in the picture's proportions, and is never larger than the picture.
+    /// The size to carry: fills the tile or fits into it in the picture's proportions, and is never larger than the picture.
     fn within(self, picture: &I420View<'_>) -> (u32, u32) {
         let (width, height) = (picture.width(), picture.height());
         let by_width = u64::from(self.width) * u64::from(height);
         let by_height = u64::from(self.height) * u64::from(width);
-        let (numerator, denominator) = if by_width > by_height {
-            (u32::from(self.width), width)
-        } else {
-            (u32::from(self.height), height)
+        let is_by_width = match self.fit {
+            Fit::Fill => by_width > by_height,
+            Fit::Whole => by_width < by_height,
         };
+        let (numerator, denominator) =
+            if is_by_width { (u32::from(self.width), width) } else { (u32::from(self.height), height) };
         if numerator >= denominator {
             return (width, height);
         }
@@ -199,7 +210,7 @@ mod tests {
     fn pictures_are_carried_at_the_size_of_their_tile_and_not_at_all_out_of_view() {
         let pictures = Pictures::default();
         for (wanted, carried) in [((160, 90), (160, 90)), ((90, 90), (160, 90)), ((640, 360), (320, 180))] {
-            pictures.set_size(ADA, wanted.0, wanted.1);
+            pictures.set_size(ADA, wanted.0, wanted.1, Fit::Fill);
             pictures.show(ADA, &grey(320, 180, 100).view());
             let message = pictures.take().unwrap();
             pictures.drawn(ADA);
@@ -207,9 +218,26 @@ mod tests {
             assert_eq!((side(16), side(18)), carried, "{wanted:?}");
             assert_eq!(message.len(), HEADER + usize::from(carried.0) * usize::from(carried.1) * 3 / 2);
         }
-        pictures.set_size(ADA, 0, 0);
+        pictures.set_size(ADA, 0, 0, Fit::Fill);
         pictures.show(ADA, &grey(320, 180, 100).view());
         assert!(pictures.take().is_none());
+    }
+
+    #[test]
+    fn screen_is_carried_whole_so_that_the_window_need_not_scale_it() {
+        for ((width, height), carried) in
+            [((160, 160), (160, 90)), ((640, 90), (160, 90)), ((640, 640), (320, 180))]
+        {
+            let message = still(&grey(320, 180, 100).view(), width, height).unwrap();
+            let side = |at: usize| u16::from_le_bytes([message[at], message[at + 1]]);
+            assert_eq!((side(16), side(18)), carried);
+        }
+        assert!(still(&grey(320, 180, 100).view(), 0, 0).is_none());
+    }
+
+    #[test]
+    fn nobody_has_the_tile_of_a_screen() {
+        assert_eq!((ADA.screen(), ADA.screen().screen()), (Tile([0xfe; 16]), ADA));
     }
 
     #[test]

@@ -5,7 +5,8 @@ use incamera_client::meeting::{
     StopReason,
 };
 use incamera_client::{
-    Context, Device, Direction, Event, LocalEvent, MemberId, Problem, Reach, Scope, Statistics, Which,
+    Context, Device, Direction, Event, LocalEvent, MemberId, Problem, Reach, Scope, SharingEnd, Statistics,
+    Which,
 };
 use serde::Serialize;
 use ts_rs::TS;
@@ -36,7 +37,14 @@ pub(crate) enum AppEvent {
     /// A lost person is back.
     Returned { member: String },
     /// Somebody says what is on.
-    StreamsChanged { member: String, has_sound: bool, has_picture: bool },
+    StreamsChanged { member: String, has_sound: bool, has_picture: bool, has_screen: bool },
+    /// The person shares what is called so, from now on.
+    SharingStarted { title: String },
+    /// The person shares nothing any more.
+    SharingStopped {
+        #[ts(type = "SharingEnd")]
+        why: SharingEnd,
+    },
     /// The code to read aloud changed.
     RoomCodeChanged { code: String },
     /// The keys changed.
@@ -182,11 +190,11 @@ pub(crate) struct Level {
 }
 
 impl AppEvent {
-    /// What the window is told of `event`; `None` for what it has no use for.
-    pub(crate) fn of(event: Event) -> Option<Self> {
+    /// What the window is told of `event`; `None` for what it has no use for. `shared` is what the person shares.
+    pub(crate) fn of(event: Event, shared: &str) -> Option<Self> {
         match event {
             Event::Meeting(event) => of_meeting(event),
-            Event::Local(event) => of_client(event),
+            Event::Local(event) => of_client(event, shared),
         }
     }
 }
@@ -239,11 +247,12 @@ fn of_meeting(event: MeetingEvent) -> Option<AppEvent> {
             member: hex(member),
             has_sound: streams.iter().any(|one| one.context == Context::Microphone),
             has_picture: streams.iter().any(|one| Context::CAMERA.contains(&one.context)),
+            has_screen: streams.iter().any(|one| Context::SCREEN.contains(&one.context)),
         },
     })
 }
 
-fn of_client(event: LocalEvent) -> Option<AppEvent> {
+fn of_client(event: LocalEvent, shared: &str) -> Option<AppEvent> {
     Some(match event {
         LocalEvent::Hosting { link, reach } => {
             AppEvent::Hosting { link, reach: reach.into_iter().map(ReachView::from).collect() }
@@ -258,10 +267,9 @@ fn of_client(event: LocalEvent) -> Option<AppEvent> {
             AppEvent::DeviceLost { device, code: problem.code.to_owned() }
         }
         LocalEvent::Problem(problem) => of_problem(problem),
-        LocalEvent::FirstPicture { .. }
-        | LocalEvent::SourceEnded { .. }
-        | LocalEvent::SharingStarted
-        | LocalEvent::SharingStopped => return None,
+        LocalEvent::SharingStarted => AppEvent::SharingStarted { title: shared.to_owned() },
+        LocalEvent::SharingStopped { why } => AppEvent::SharingStopped { why },
+        LocalEvent::FirstPicture { .. } | LocalEvent::SourceEnded { .. } => return None,
     })
 }
 

@@ -5,7 +5,7 @@ mod tests {
     use std::path::Path;
 
     use incamera_client::meeting::{LobbyMode, MediaStop, MeetingState, RoleView, StopReason};
-    use incamera_client::{Device, Direction, Scope, Switch, Which};
+    use incamera_client::{Device, Direction, Scope, SharingEnd, Switch, Which};
     use incamera_platform::{Notice, Topic};
     use incamera_settings::*;
     use ts_rs::{Config, TS};
@@ -46,7 +46,7 @@ mod tests {
     fn types_of_the_window_are_those_of_the_app() {
         let wanted = declarations! {
             AppEvent, ReachView, Person, Verification, Departure, ChatLine, Received, Level,
-            Place, Order, InviteView, ServerTrust, DeviceView, DeviceChoices,
+            Place, Order, Shows, InviteView, ServerTrust, DeviceView, ScreenView, ScreenKind, DeviceChoices,
             MicrophoneChoice, SpeakerChoice, CameraChoice, Entrance, DoorView, Launch, Opening, Failure,
             Loaded, Settings, Language, Appearance, Remembering, Devices, Sounds, Server,
             WindowSize, Recent, RecentChange, Notifying, Topic, Notice, Part, Past, Resumed
@@ -63,6 +63,7 @@ mod tests {
             Switch: On, Off;
             Device: Microphone, Speaker, Camera;
             Which: Chosen, Instead;
+            SharingEnd: Asked, SourceEnded, GaveWay, Refused;
         };
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/src/lib/generated.ts");
         if std::env::var_os(WRITE).is_some() {

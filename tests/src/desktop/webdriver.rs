@@ -111,6 +111,31 @@ impl Window {
         control
     }
 
+    /// Looks at the window whose page has this title from now on; waits until there is one.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub fn turn_to(&self, title: &str) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let handles = self.look("window/handles");
+            for handle in handles.as_array().into_iter().flatten() {
+                // It may close meanwhile.
+                let path = format!("/session/{}/window", self.session);
+                if self.ask("POST", &path, &json!({"handle": handle})).is_ok() && self.look("title") == title
+                {
+                    return;
+                }
+            }
+            assert!(Instant::now() < until, "there is no window {title}");
+        }
+    }
+
+    fn look(&self, what: &str) -> Value {
+        let path = format!("/session/{}/{what}", self.session);
+        self.ask("GET", &path, &Value::Null).unwrap_or_default()
+    }
+
     /// Waits until an element shows exactly this text.
     ///
     /// # Panics
@@ -196,8 +221,9 @@ fn named(name: &str) -> String {
     let name = quoted(name);
     let text = "normalize-space(.)";
     format!(
-        "//*[self::button or self::input or self::select or self::textarea or self::li][@aria-label={name} \
-         or not(@aria-label) and ({text}={name} or starts-with({text}, concat({name}, '\u{a0}')) \
+        "//*[self::button or self::input or self::select or self::textarea or self::li or self::section]\
+         [@aria-label={name} \
+         or not(self::section) and not(@aria-label) and ({text}={name} or starts-with({text}, concat({name}, '\u{a0}')) \
          or ancestor::label/span[{text}={name}] or @id=//label[{text}={name}]/@for)]"
     )
 }

@@ -1,22 +1,28 @@
 //! A shared screen is a stream of its own beside the camera: it comes and goes, and the others are told at once.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use incamera_devices::y4m::{Y4mReader, Y4mWriter};
 use incamera_devices::{
-    FrameRate, PatternSource, SenderMark, VideoFormat, VideoFrame, VideoSize, VideoSource as _,
+    FrameRate, PatternSource, SenderMark, VideoFormat, VideoFrame, VideoSize, VideoSource as _, read_code,
     read_frame_number,
 };
-use incamera_tests::desktop::{Area, Easel, Screen};
+use incamera_tests::desktop::{Area, Asked, DesktopServices, Easel, Screen, Window};
 use incamera_tests::stage::{Cast, PATIENCE, Stage, Watched, folder_of, received_from, seconds_since};
 use incamera_types::Mono;
 use serde_json::Value;
+
+use crate::window::{host_in, let_in, prompt};
 
 /// Pictures of the file that is shared, at ten a second.
 const PICTURES: u64 = 30;
 
 /// The others are told within this time that sharing began or stopped.
 const TOLD_WITHIN_S: f64 = 1.0;
+
+/// What the small window above all others is called.
+const SMALL: &str = "Your screen is shared";
 
 /// Whoever has shared for this long is put aside by nobody.
 const SHARES_FOR_A_WHILE_S: f64 = 5.0;
@@ -195,4 +201,121 @@ fn main_screen_is_seen_as_it_is_and_a_screen_that_is_not_there_is_refused() {
     assert_eq!(chloe.leave().code, Some(0));
     assert_eq!(ada.leave().code, Some(0));
     assert_eq!(patterns_of(&out, "Chloe"), [7]);
+}
+
+/// Whether the small window is on the screen.
+fn has_small_window(stage: &Stage, screen: &Screen) -> bool {
+    listed(stage, screen).lines().any(|line| line.starts_with("window ") && line.ends_with(SMALL))
+}
+
+/// Waits for what becomes true by itself.
+fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < until, "it does not come about: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Chooses `title` in the app and shares it; the others are told at once.
+fn share(window: &Window, title: &str, other: &mut Watched) {
+    window.control("button", "Share screen").click();
+    window.control("radio", title).click();
+    let share = || window.control("button", "Share").click();
+    prompt(other, share, "streams_changed", has_screen);
+}
+
+#[test]
+fn app_shares_the_window_that_was_chosen_until_either_of_its_own_says_stop_or_it_is_closed() {
+    let stage = Stage::for_meeting();
+    let screen = Screen::start();
+    let easel = Easel::on(&screen);
+    let slides = easel.show("Slides", Area { left: 40, top: 40, width: 480, height: 270 }, 5);
+    let window = Window::open(&screen, &stage.program_path("incamera"), &stage.home("Ada"), &[]);
+    let link = host_in(&window, "Ada");
+    let out = stage.path("Ben").join("received");
+    let out_text = out.to_str().expect("a temporary path is text");
+    let mut ben = let_in(&window, &stage, &link, &Cast { more: &["--out", out_text], ..Cast::quiet("Ben") });
+
+    share(&window, "Slides", &mut ben);
+    wait_for_screen(&mut ben, "Ada", |seen| seen["frames_opened"].as_u64() > Some(10));
+    window.wait_for_text("You are sharing \u{201c}Slides\u{201d}");
+    wait_until("the small window", || has_small_window(&stage, &screen));
+    let stop = || window.control("button", "Stop sharing").click();
+    prompt(&mut ben, stop, "streams_changed", |event| !has_screen(event));
+    window.wait_until_gone("You are sharing \u{201c}Slides\u{201d}");
+    wait_until("no small window", || !has_small_window(&stage, &screen));
+
+    share(&window, "Slides", &mut ben);
+    window.turn_to(SMALL);
+    let refusal =
+        window.run("return window.__TAURI_INTERNALS__.invoke('screens').then(() => 'allowed', String)");
+    assert!(refusal.as_str().is_some_and(|why| why.contains("not allowed")), "{refusal}");
+    let stop = || window.control("button", "Stop sharing").click();
+    prompt(&mut ben, stop, "streams_changed", |event| !has_screen(event));
+    wait_until("no small window", || !has_small_window(&stage, &screen));
+    window.turn_to("Incamera");
+
+    share(&window, "Slides", &mut ben);
+    wait_for_screen(&mut ben, "Ada", |seen| seen["frames_opened"].as_u64() > Some(0));
+    let close = || easel.close(slides);
+    prompt(&mut ben, close, "streams_changed", |event| !has_screen(event));
+    window.wait_for_text("What you shared is no longer there, so nothing is shared any more.");
+    wait_until("no small window", || !has_small_window(&stage, &screen));
+    assert_eq!(ben.leave().code, Some(0));
+    assert_eq!(patterns_of(&out, "Ada"), [5]);
+}
+
+#[test]
+fn notifications_name_nobody_while_the_screen_is_shared() {
+    let (stage, services, screen) = (Stage::for_meeting(), DesktopServices::start(), Screen::start());
+    let easel = Easel::on(&screen);
+    let _slides = easel.show("Slides", Area { left: 40, top: 40, width: 480, height: 270 }, 5);
+    let (program, home) = (stage.program_path("incamera"), stage.home("Ada"));
+    let window = Window::open_in(&screen, &program, &home, &[], &services.environment());
+    let link = host_in(&window, "Ada");
+    let mut ben = let_in(&window, &stage, &link, &Cast::quiet("Ben"));
+    share(&window, "Slides", &mut ben);
+    screen.look_elsewhere();
+    let _chloe = stage.join(&link, &Cast::quiet("Chloe"));
+    let title = loop {
+        if let Asked::Notify { title, .. } = services.next() {
+            break title;
+        }
+    };
+    assert_eq!(title, "Somebody asks to join");
+}
+
+/// What a picture of 16:9 that fits into `area` fills of it.
+fn fitted(area: Area) -> Area {
+    let width = area.width.min(area.height * 16 / 9);
+    let height = width * 9 / 16;
+    let (left, top) = (area.left + (area.width - width) / 2, area.top + (area.height - height) / 2);
+    Area { left, top, width, height }
+}
+
+#[test]
+fn screen_of_another_is_large_beside_everybody_until_it_ends() {
+    let stage = Stage::for_meeting();
+    let screen = Screen::start();
+    let window = Window::open(&screen, &stage.program_path("incamera"), &stage.home("Ada"), &[]);
+    let link = host_in(&window, "Ada");
+    let mut ben = let_in(&window, &stage, &link, &Cast::quiet("Ben"));
+    let before = window.control("listitem", "Ben").area();
+    let more = ["--pattern-size", "640x360", "--screen", "pattern"];
+    let chloe = let_in(&window, &stage, &link, &Cast { more: &more, ..Cast::quiet("Chloe") });
+    window.wait_for_text("Chloe's screen");
+    // It would cover a part of the numbers.
+    let _ = window.run("document.querySelector('section > .label').style.visibility = 'hidden'");
+    let area = window.control("region", "Chloe's screen").area();
+    assert!(area.width > 3 * window.control("listitem", "Ben").area().width);
+    let mark = SenderMark::from_name("Chloe");
+    wait_until("Chloe's screen", || {
+        read_code(&screen.luma(fitted(area)).view()).is_some_and(|code| code.mark == mark)
+    });
+    assert_eq!(chloe.leave().code, Some(0));
+    window.wait_until_gone("Chloe's screen");
+    assert_eq!(window.control("listitem", "Ben").area(), before);
+    ben.wait_for("left", PATIENCE, |event| event["name"] == "Chloe");
+    assert_eq!(ben.leave().code, Some(0));
 }

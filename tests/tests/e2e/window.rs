@@ -45,7 +45,7 @@ pub(crate) fn let_in(window: &Window, stage: &Stage, link: &str, cast: &Cast<'_>
 }
 
 /// Clicks, and waits for what `person` is told of it.
-fn prompt(person: &mut Watched, act: impl FnOnce(), kind: &str, fits: impl Fn(&Value) -> bool) {
+pub(crate) fn prompt(person: &mut Watched, act: impl FnOnce(), kind: &str, fits: impl Fn(&Value) -> bool) {
     let began = now_us();
     act();
     let event = person.wait_for(kind, PATIENCE, fits);

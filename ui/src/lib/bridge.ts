@@ -18,6 +18,7 @@ import type {
   Recent,
   RecentChange,
   Resumed,
+  ScreenView,
   Settings,
   SpeakerChoice,
 } from "./generated";
@@ -38,6 +39,11 @@ export const app = {
   join: (link: string, name: string, entrance: Entrance, told: (event: AppEvent) => void) =>
     invoke<void>("join", { link, name, entrance, window: channel(told) }),
   order: (order: Order) => invoke<void>("order", { order }),
+  screens: () => invoke<ScreenView[]>("screens"),
+  /** What a screen or window looks like now, as the socket carries pictures; empty while it is not shown. */
+  glimpse: (id: string, width: number, height: number) => invoke<ArrayBuffer>("glimpse", { id, width, height }),
+  share: (id: string, title: string) => invoke<void>("share", { id, title }),
+  stopSharing: () => invoke<void>("stop_sharing"),
   quit: () => invoke<void>("quit"),
   /** The meeting that went on while this page was not there; `told` is told of what happens from now on. */
   resume: (told: (event: AppEvent) => void) => invoke<Resumed | null>("resume", { window: channel(told) }),

@@ -1,6 +1,6 @@
 // Made from src-tauri/src/view.rs by `./dev types`.
 
-export type AppEvent = { "event": "state_changed", state: MeetingState, } | { "event": "hosting", link: string, reach: Array<ReachView>, } | { "event": "knocked", knock: number, name: string, } | { "event": "knock_ended", knock: number, } | { "event": "joined", person: Person, } | { "event": "left", member: string, name: string, why: Departure, } | { "event": "lost", member: string, silent_for_s: number, } | { "event": "media_held", member: string, } | { "event": "returned", member: string, } | { "event": "streams_changed", member: string, has_sound: boolean, has_picture: boolean, } | { "event": "room_code_changed", code: string, } | { "event": "epoch_changed", epoch: number, } | { "event": "rules_changed", lobby: LobbyMode, locked: boolean, suite: number, } | { "event": "chat_received", line: ChatLine, } | { "event": "key_missing", member: string, } | { "event": "key_restored", member: string, } | { "event": "link_degraded", media_stops_in_s: number, } | { "event": "link_restored" } | { "event": "media_stopped", why: MediaStop, } | { "event": "media_started" } | { "event": "alarm", code: string, what: string, advice: string, member: string | null, } | { "event": "media_server_lost", direction: Direction, } | { "event": "media_server_connected", direction: Direction, } | { "event": "statistics", sent_kbps: number, received: Array<Received>, } | { "event": "heard", levels: Array<Level>, } | { "event": "device_opened", device: Device, which: Which, } | { "event": "device_lost", device: Device, code: string, } | { "event": "problem", code: string, what: string, advice: string, member: string | null, } | { "event": "close_asked" } | { "event": "slept" } | { "event": "stopped", why: StopReason, } | { "event": "over" };
+export type AppEvent = { "event": "state_changed", state: MeetingState, } | { "event": "hosting", link: string, reach: Array<ReachView>, } | { "event": "knocked", knock: number, name: string, } | { "event": "knock_ended", knock: number, } | { "event": "joined", person: Person, } | { "event": "left", member: string, name: string, why: Departure, } | { "event": "lost", member: string, silent_for_s: number, } | { "event": "media_held", member: string, } | { "event": "returned", member: string, } | { "event": "streams_changed", member: string, has_sound: boolean, has_picture: boolean, has_screen: boolean, } | { "event": "sharing_started", title: string, } | { "event": "sharing_stopped", why: SharingEnd, } | { "event": "room_code_changed", code: string, } | { "event": "epoch_changed", epoch: number, } | { "event": "rules_changed", lobby: LobbyMode, locked: boolean, suite: number, } | { "event": "chat_received", line: ChatLine, } | { "event": "key_missing", member: string, } | { "event": "key_restored", member: string, } | { "event": "link_degraded", media_stops_in_s: number, } | { "event": "link_restored" } | { "event": "media_stopped", why: MediaStop, } | { "event": "media_started" } | { "event": "alarm", code: string, what: string, advice: string, member: string | null, } | { "event": "media_server_lost", direction: Direction, } | { "event": "media_server_connected", direction: Direction, } | { "event": "statistics", sent_kbps: number, received: Array<Received>, } | { "event": "heard", levels: Array<Level>, } | { "event": "device_opened", device: Device, which: Which, } | { "event": "device_lost", device: Device, code: string, } | { "event": "problem", code: string, what: string, advice: string, member: string | null, } | { "event": "close_asked" } | { "event": "slept" } | { "event": "stopped", why: StopReason, } | { "event": "over" };
 
 export type ReachView = { scope: Scope, reachable: boolean, };
 
@@ -72,6 +72,10 @@ choice: CameraChoice, } | { "order": "tile",
  */
 member: string | null, 
 /**
+ * What is in it.
+ */
+shows: Shows, 
+/**
  * In device pixels; 0 when it is not in view.
  */
 width: number, 
@@ -79,6 +83,8 @@ width: number,
  * In device pixels; 0 when it is not in view.
  */
 height: number, } | { "order": "leave" } | { "order": "end" };
+
+export type Shows = "camera" | "screen";
 
 export type InviteView = { 
 /**
@@ -105,6 +111,22 @@ name: string,
  * What it is for.
  */
 kind: Device, };
+
+export type ScreenView = { 
+/**
+ * What to choose it by.
+ */
+id: string, 
+/**
+ * Name of the screen, or title of the window.
+ */
+title: string, 
+/**
+ * Which of both.
+ */
+kind: ScreenKind, };
+
+export type ScreenKind = "screen" | "window";
 
 export type DeviceChoices = { 
 /**
@@ -401,3 +423,5 @@ export type Switch = "on" | "off";
 export type Device = "microphone" | "speaker" | "camera";
 
 export type Which = "chosen" | "instead";
+
+export type SharingEnd = "asked" | "source_ended" | "gave_way" | "refused";

@@ -5,8 +5,8 @@ export interface Box {
   height: number;
 }
 
-/** How tiles are laid out: all alike, or one large. */
-export type Layout = "grid" | "speaker";
+/** How tiles are laid out: all alike, one person large, or the screen that somebody shares. */
+export type Layout = "grid" | "speaker" | "screen";
 
 /** Where the person's own small picture is. */
 export type Corner = "bottom-end" | "bottom-start" | "top-start" | "top-end";
@@ -66,8 +66,8 @@ export function nearest(on: Box, x: number, y: number, rightToLeft: boolean): Co
 export interface Stage {
   /** How many others there are. */
   others: number;
-  /** The one that is large; `null`: all alike. */
-  large: number | null;
+  /** The one that is large, or the screen that somebody shares; `null`: all alike. */
+  large: number | "screen" | null;
   width: number;
   height: number;
   corner: Corner;
@@ -78,6 +78,8 @@ export interface Arrangement {
   /** Boxes of the others, in their order; `null` where there is no room: such a tile is out of view. */
   boxes: (Box | null)[];
   own: Box;
+  /** Where the shared screen is; `null`: out of view. */
+  screen: Box | null;
   /** Where it says how many are out of view; `null`: everybody is in view, or there is no room to say it. */
   more: Box | null;
   /** The picture on which the own one floats; `null`: it is a tile like the others. */
@@ -88,12 +90,13 @@ export interface Arrangement {
  * others where it would cover one of several. */
 export function arrange(stage: Stage): Arrangement {
   const { others, large, width, height, corner, rightToLeft } = stage;
+  if (large === "screen") return withScreen(stage);
   if (large !== null && others > 1) return withOneLarge(stage, large);
   const boxes = grid(others > 1 ? others + 1 : others, width, height).map((box) => directed(box, stage));
   const own = boxes[others];
-  if (own) return { boxes: boxes.slice(0, others), own, more: null, floatsOn: null };
+  if (own) return { boxes: boxes.slice(0, others), own, screen: null, more: null, floatsOn: null };
   const on = boxes[0] ?? { left: 0, top: 0, width, height };
-  return { boxes, own: small(on, corner, rightToLeft), more: null, floatsOn: on };
+  return { boxes, own: small(on, corner, rightToLeft), screen: null, more: null, floatsOn: on };
 }
 
 /** Lines begin at the other side where one reads from right to left. */
@@ -127,7 +130,44 @@ function withOneLarge(stage: Stage, large: number): Arrangement {
     next += 1;
     return next <= small ? place(next - 1) : null;
   });
-  return { boxes, own: place(inStrip - 1), more: others > room && room > 1 ? place(small) : null, floatsOn: null };
+  const more = others > room && room > 1 ? place(small) : null;
+  return { boxes, own: place(inStrip - 1), screen: null, more, floatsOn: null };
+}
+
+/** Width and height of a small tile beside a screen. */
+const BESIDE = { width: 176, height: 99 };
+
+/** A screen with everybody beside or below it, where it gets larger: the own tile is the last one, and before it stands
+ * how many found no room. */
+function withScreen(stage: Stage): Arrangement {
+  const { others, width, height } = stage;
+  const [narrow, low] = [width - BESIDE.width - GAP, height - BESIDE.height - GAP];
+  const isBeside = Math.min(narrow, height * RATIO) > Math.min(width, low * RATIO);
+  const room = Math.max(
+    1,
+    Math.floor(isBeside ? (height + GAP) / (BESIDE.height + GAP) : (width + GAP) / (BESIDE.width + GAP)),
+  );
+  const count = Math.min(others + 1, room);
+  const length = count * ((isBeside ? BESIDE.height : BESIDE.width) + GAP) - GAP;
+  const from = Math.round(((isBeside ? height : width) - length) / 2);
+  const place = (index: number): Box =>
+    directed(
+      isBeside
+        ? { left: narrow + GAP, top: from + index * (BESIDE.height + GAP), ...BESIDE }
+        : { left: from + index * (BESIDE.width + GAP), top: low + GAP, ...BESIDE },
+      stage,
+    );
+  const shown = others < room ? others : Math.max(0, room - 2);
+  return {
+    boxes: Array.from({ length: others }, (_, index) => (index < shown ? place(index) : null)),
+    own: place(count - 1),
+    screen: directed(
+      { left: 0, top: 0, width: Math.max(0, isBeside ? narrow : width), height: Math.max(0, isBeside ? height : low) },
+      stage,
+    ),
+    more: shown < others && room > 1 ? place(shown) : null,
+    floatsOn: null,
+  };
 }
 
 /** Puts an element where its box is. By the object model: the content policy allows no inline styles. */

@@ -8,13 +8,17 @@ import type {
   Person,
   ReachView,
   Received,
+  SharingEnd,
   StopReason,
 } from "./generated";
 import { legible } from "./legible";
 
 /** What an announcement for screen readers says. */
 export type Announcement =
-  | { kind: "joined" | "left" | "removed" | "knocked" | "lost" | "returned" | "key" | "key.restored"; name: string }
+  | {
+      kind: "joined" | "left" | "removed" | "knocked" | "lost" | "returned" | "key" | "key.restored" | "shares" | "shared";
+      name: string;
+    }
   | { kind: "chat"; name: string; text: string };
 
 export interface Participant extends Person {
@@ -27,6 +31,8 @@ export interface Participant extends Person {
   isMuted: boolean;
   /** Whether the person turned the picture off, or has none; our own is in the session. */
   isUnseen: boolean;
+  /** Whether the person shares a screen. */
+  sharesScreen: boolean;
   /** When the person last spoke. */
   spokeAt: number;
   /** The part of what the person sends that gets lost on the way, 0 to 1, over the last seconds. */
@@ -72,6 +78,12 @@ export interface Meeting {
   figures: Received[];
   /** Who speaks, or spoke last. */
   speaker: string | null;
+  /** Whose screen is shown: of several, who began first. */
+  sharer: string | null;
+  /** What the person shares, by its name. */
+  shared: string | null;
+  /** Why that stopped, if the person did not ask for it. */
+  sharingEnd: Exclude<SharingEnd, "asked"> | null;
   alarms: Trouble[];
   problems: Trouble[];
   enteredAt: number | null;
@@ -111,6 +123,9 @@ export function beginning(isHost: boolean, now: number): Meeting {
     sentKbps: 0,
     figures: [],
     speaker: null,
+    sharer: null,
+    shared: null,
+    sharingEnd: null,
     alarms: [],
     problems: [],
     enteredAt: null,
@@ -155,6 +170,7 @@ export function apply(meeting: Meeting, event: AppEvent, now: number): void {
       break;
     case "left":
       meeting.people = meeting.people.filter((one) => one.member !== event.member);
+      chooseSharer(meeting);
       meeting.announcement = { kind: event.why === "removed_by_host" ? "removed" : "left", name: event.name };
       break;
     case "lost":
@@ -177,7 +193,17 @@ export function apply(meeting: Meeting, event: AppEvent, now: number): void {
       if (person) {
         person.isMuted = !event.has_sound;
         person.isUnseen = !event.has_picture;
+        person.sharesScreen = event.has_screen;
+        chooseSharer(meeting);
       }
+      break;
+    case "sharing_started":
+      meeting.shared = event.title;
+      meeting.sharingEnd = null;
+      break;
+    case "sharing_stopped":
+      meeting.shared = null;
+      meeting.sharingEnd = event.why === "asked" ? null : event.why;
       break;
     case "room_code_changed":
       if (event.code !== meeting.code) meeting.comparedAt = null;
@@ -269,12 +295,24 @@ function join(meeting: Meeting, person: Person): void {
     isHeld: false,
     isMuted: false,
     isUnseen: false,
+    sharesScreen: false,
     spokeAt: -Infinity,
     loss: 0,
   });
   if (person.is_self) return;
   meeting.announcement = { kind: "joined", name: person.name };
   if (!meeting.met.includes(person.name)) meeting.met.push(person.name);
+}
+
+/** Whoever is shown stays so until nothing more of that screen is shared. */
+function chooseSharer(meeting: Meeting): void {
+  const sharing = meeting.people.filter((one) => one.sharesScreen && !one.is_self);
+  const before = meeting.sharer;
+  const gone = meeting.people.find((one) => one.member === before && !one.sharesScreen);
+  const now = sharing.find((one) => one.member === before) ?? sharing[0];
+  meeting.sharer = now?.member ?? null;
+  if (now && now.member !== before) meeting.announcement = { kind: "shares", name: now.name };
+  else if (gone) meeting.announcement = { kind: "shared", name: gone.name };
 }
 
 /** Sound alone is as many packets a second (RFC 7587, 20 ms each). */

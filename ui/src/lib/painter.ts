@@ -7,6 +7,8 @@ export interface Place {
   box: Box;
   radius: number;
   isMirrored: boolean;
+  /** Whether all of the picture is shown, with room at its sides, or the place is filled. */
+  isWhole: boolean;
 }
 
 /** A tile's newest picture, in colour. */
@@ -49,10 +51,11 @@ export class Painter {
     }
   }
 
-  /** Fills the place, and cuts off what is longer. */
-  #draw(picture: OffscreenCanvas, { box, radius, isMirrored }: Place, scale: number): void {
+  #draw(picture: OffscreenCanvas, { box: place, radius, isMirrored, isWhole }: Place, scale: number): void {
     const context = this.#context;
+    const box = isWhole ? whole(picture, place, scale) : place;
     const [width, height] = [box.width * scale, box.height * scale];
+    // Fills the box, and cuts off what is longer.
     const shown = Math.min(picture.width / width, picture.height / height);
     const [cutWidth, cutHeight] = [width * shown, height * shown];
     context.save();
@@ -65,6 +68,19 @@ export class Painter {
     context.drawImage(picture, left, top, cutWidth, cutHeight, 0, 0, width, height);
     context.restore();
   }
+}
+
+/** The part of a place that a picture takes which is shown whole. On whole pixels, so that text stays sharp. */
+export function whole(picture: { width: number; height: number }, place: Box, scale: number): Box {
+  const enlarged = Math.min((place.width * scale) / picture.width, (place.height * scale) / picture.height);
+  const [width, height] = [Math.round(picture.width * enlarged), Math.round(picture.height * enlarged)];
+  const middle = (from: number, room: number, length: number) => Math.round(from * scale + (room * scale - length) / 2) / scale;
+  return {
+    left: middle(place.left, place.width, width),
+    top: middle(place.top, place.height, height),
+    width: width / scale,
+    height: height / scale,
+  };
 }
 
 function blank(width: number, height: number): Stored {

@@ -1,6 +1,6 @@
 /** A decoded picture: I420, rows without gaps. */
 export interface PictureFrame {
-  /** 32 hexadecimal digits; zeros for the person's own. */
+  /** 32 hexadecimal digits; zeros for the person's own, and every bit turned for a screen. */
   tile: string;
   width: number;
   height: number;
@@ -11,6 +11,11 @@ export interface PictureFrame {
 
 /** The tile of the person's own picture. */
 export const OWN = "0".repeat(32);
+
+/** The tile of the screen that somebody shares. */
+export function screenOf(member: string): string {
+  return Array.from(member, (digit) => (15 - Number.parseInt(digit, 16)).toString(16)).join("");
+}
 
 const HEADER = 24;
 /** Older than this a picture is not shown: it would look as if the person had frozen. */

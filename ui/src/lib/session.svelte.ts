@@ -16,17 +16,19 @@ import type {
   Recent,
   RecentChange,
   Resumed,
+  ScreenView,
   Settings,
   SpeakerChoice,
   Switch,
 } from "./generated";
-import { CORNERS, type Corner, type Layout } from "./layout";
+import { CORNERS, type Corner } from "./layout";
 import { apply, beginning, dismiss, type Meeting } from "./meeting";
 import { noticeOf } from "./notices";
 import { Pictures } from "./pictures";
 import { NEW_SETTINGS } from "./settings";
 import { speak, t } from "./text";
 import { play, toneOf } from "./tones";
+import { showNoScreen, showScreen, type View } from "./view";
 
 /** What the green room leads to. */
 export type Intent = { kind: "host" } | { kind: "join"; link: string; invite: InviteView };
@@ -68,11 +70,9 @@ export class Session {
   meeting = $state<Meeting>(beginning(false, 0));
   isMuted = $state(false);
   isCameraOff = $state(false);
-  /** Whether the others see what is on this screen. */
-  isSharing = $state(false);
-  layout = $state<Layout>("grid");
-  /** Whom the person keeps large, for themselves. */
-  pinned = $state<string | null>(null);
+  view = $state<View>({ layout: "grid", pinned: null });
+  /** How it was before somebody shared a screen. */
+  #before: View = { layout: "grid", pinned: null };
   /** Whether nobody's pictures are asked for. */
   isSoundOnly = $state(false);
   corner = $state<Corner>("bottom-end");
@@ -118,7 +118,7 @@ export class Session {
   /** Shows a meeting that went on while the page was not there. */
   async #resume({ part, microphone, camera, past }: Resumed): Promise<void> {
     this.meeting = beginning(part.part === "host", past[0]?.at_ms ?? clock());
-    for (const { at_ms, event } of past) apply(this.meeting, event, at_ms);
+    for (const { at_ms, event } of past) this.#apply(event, at_ms);
     this.meeting.announcement = null;
     this.meeting.unreadFrom = this.meeting.chat.length;
     if (part.part === "host") this.place = part.place;
@@ -273,7 +273,8 @@ export class Session {
     this.isBusy = true;
     this.isClosing = false;
     this.isTalking = false;
-    this.pinned = null;
+    showNoScreen(this.view, this.#before);
+    this.view.pinned = null;
     this.pictures.forget();
     const isHost = this.intent.kind === "host";
     this.meeting = beginning(isHost, clock());
@@ -299,13 +300,16 @@ export class Session {
   #told(event: AppEvent): void {
     if (event.event === "state_changed" && event.state === "in_meeting" && this.meeting.enteredAt === null)
       void app.keepAwake(t("awake.why"));
-    apply(this.meeting, event, clock());
+    this.#apply(event, clock());
     const own = this.meeting.people.find((one) => one.is_self)?.member;
-    const notice = this.settings.notifications === "on" ? noticeOf(event, own, this.isSharing) : null;
+    const isSharing = this.meeting.shared !== null;
+    const notice = this.settings.notifications === "on" ? noticeOf(event, own, isSharing) : null;
     if (notice) void app.notify(notice);
     if (event.event === "slept") this.isMuted = this.isCameraOff = true;
     const tone = toneOf(event);
     if (tone && this.meeting.enteredAt !== null && this.settings.sounds[tone]) play(tone);
+    // What the person just asked for did not come about.
+    if (event.event === "problem" && event.code === "client.screen.taken") this.failure = event;
     if (event.event === "close_asked") this.#close();
     if (event.event === "state_changed" && event.state === "in_meeting") this.screen = "meeting";
     if (event.event === "stopped" || event.event === "over") {
@@ -316,6 +320,14 @@ export class Session {
     const link = this.#next;
     this.#next = null;
     void this.prepareToJoin(link);
+  }
+
+  /** Takes over what happened; a screen that somebody shares is shown by itself. */
+  #apply(event: AppEvent, now: number): void {
+    const before = this.meeting.sharer;
+    apply(this.meeting, event, now);
+    if (before === null && this.meeting.sharer !== null) this.#before = showScreen(this.view);
+    if (before !== null && this.meeting.sharer === null) showNoScreen(this.view, this.#before);
   }
 
   #close(): void {
@@ -389,9 +401,19 @@ export class Session {
     this.order({ order: "microphone", switch: talks ? "on" : "off" });
   }
 
+  /** Shares a screen or window; fails with a `Failure`. */
+  async share({ id, title }: ScreenView): Promise<void> {
+    this.failure = null;
+    await app.share(id, title);
+  }
+
+  stopSharing(): void {
+    app.stopSharing().catch((reason: unknown) => (this.failure = failureOf(reason)));
+  }
+
   /** Keeps somebody large, or no longer. */
   pin(member: string): void {
-    this.pinned = this.pinned === member ? null : member;
+    this.view.pinned = this.view.pinned === member ? null : member;
   }
 
   /** Moves the person's own picture to the next corner. */

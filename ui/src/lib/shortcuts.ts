@@ -1,9 +1,10 @@
 /** What keys do in a meeting. With Ctrl or Cmd, so that nothing happens by a stray letter; Space alone talks. */
-export type Action = "microphone" | "camera" | "people" | "chat" | "security" | "view" | "leave" | "shortcuts";
+export type Action = "microphone" | "camera" | "share" | "people" | "chat" | "security" | "view" | "leave" | "shortcuts";
 
 export const KEYS: Readonly<Record<Action, string>> = {
   microphone: "d",
   camera: "e",
+  share: "s",
   people: "p",
   chat: "m",
   security: "i",

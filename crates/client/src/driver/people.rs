@@ -11,6 +11,7 @@ use incamera_types::{Blame, Context, MemberId, Mono};
 use crate::command::PictureWant;
 use crate::event::{LocalEvent, Problem, millis};
 use crate::incoming::TopSizes;
+use crate::outgoing::Switch;
 use crate::reception::Remote;
 
 /// One other participant.
@@ -21,6 +22,7 @@ struct Person {
     sends_pictures: bool,
     shares_screen: bool,
     want: PictureWant,
+    watched: Switch,
     packets: PacketCounts,
     heard: Heard,
 }
@@ -31,9 +33,10 @@ impl Person {
         if self.sends_pictures { self.want } else { PictureWant::Nothing }
     }
 
-    /// The stream of the screen that is shared.
+    /// The stream of the screen that is shared and watched.
     fn screen(&self) -> Option<StreamId> {
-        self.stream.as_ref().filter(|_| self.shares_screen)?.screen()
+        let is_watched = self.shares_screen && self.watched == Switch::On;
+        self.stream.as_ref().filter(|_| is_watched)?.screen()
     }
 }
 
@@ -99,6 +102,7 @@ impl People {
             sends_pictures: false,
             shares_screen: false,
             want: self.default_want,
+            watched: Switch::On,
             packets: PacketCounts::default(),
             heard: Heard::At(now),
         };
@@ -149,6 +153,12 @@ impl People {
     pub(super) fn wants(&mut self, member: MemberId, want: PictureWant) {
         if let Some(person) = self.people.get_mut(&member) {
             person.want = want;
+        }
+    }
+
+    pub(super) fn watches_screen(&mut self, member: MemberId, switch: Switch) {
+        if let Some(person) = self.people.get_mut(&member) {
+            person.watched = switch;
         }
     }
 
@@ -290,6 +300,7 @@ mod tests {
                 sends_pictures: number != 0,
                 shares_screen: false,
                 want: PictureWant::Layer(0),
+                watched: Switch::On,
                 packets: PacketCounts::default(),
                 heard: Heard::At(AT_ONCE),
             };
@@ -319,6 +330,10 @@ mod tests {
         assert_eq!(wanted.len(), 4);
         assert_eq!((&wanted[0].stream, wanted[0].audio), (&stream(1).screen().unwrap(), AudioWant::Skip));
         assert_eq!(people.sharer(), Some((member(2), "Person 2".to_owned())));
+        people.watches_screen(member(2), Switch::Off);
+        assert_eq!((people.wanted().len(), people.is_sharing(member(2))), (3, true));
+        people.watches_screen(member(2), Switch::On);
+        assert_eq!(people.wanted(), wanted);
         people.announced(member(2), Some(stream(1)), &streams[..1]);
         assert_eq!((people.wanted().len(), people.sharer()), (3, None));
     }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::MeetingDriver;
 use crate::clock;
-use crate::event::{LocalEvent, Problem};
+use crate::event::{LocalEvent, Problem, SharingEnd};
 
 impl MeetingDriver {
     /// Shares a screen, in the place of the one that is shared so far. While somebody else shares, it is refused.
@@ -25,11 +25,11 @@ impl MeetingDriver {
     }
 
     /// Captures and sends nothing more of the screen, at once.
-    pub(super) fn stop_sharing(&mut self) {
+    pub(super) fn stop_sharing(&mut self, why: SharingEnd) {
         if self.publishing.stop_sharing() {
             self.publish_screen();
             self.announce();
-            self.tell(LocalEvent::SharingStopped);
+            self.tell(LocalEvent::SharingStopped { why });
         }
     }
 
@@ -37,7 +37,7 @@ impl MeetingDriver {
     /// for a while is put aside by nobody.
     pub(super) fn yield_screen_to(&mut self, sharer: MemberId) {
         if self.publishing.has_just_begun_sharing(clock::now().mono) {
-            self.stop_sharing();
+            self.stop_sharing(SharingEnd::GaveWay);
             if let Some(name) = self.people.name(sharer) {
                 self.problem(taken(sharer, name));
             }

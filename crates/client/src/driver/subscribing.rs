@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::{MeetingDriver, sharing};
 use crate::clock;
-use crate::event::{Direction, Event, LocalEvent, Problem, millis};
+use crate::event::{Direction, Event, LocalEvent, Problem, SharingEnd, millis};
 use crate::outgoing::Outbound;
 
 /// The present SFU connection, if there is one.
@@ -289,7 +289,7 @@ impl MeetingDriver {
                 } else if direction == SfuDirection::Publish(OwnStream::Screen)
                     && error.retry() == Retry::Never
                 {
-                    self.stop_sharing();
+                    self.stop_sharing(SharingEnd::Refused);
                 }
                 if self.link.told.replace(error.code()) != Some(error.code()) {
                     self.problem(Problem::of(&error));
