@@ -2,9 +2,9 @@
 //! ended.
 
 use incamera_platform::{Notice, Notices};
+use incamera_view::Failure;
 use tauri::{AppHandle, Manager as _, State, WebviewWindow};
 
-use crate::failure::Failure;
 use crate::{WINDOW, bring_forward};
 
 /// Begins to look after the window.

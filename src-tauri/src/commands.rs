@@ -14,10 +14,13 @@ use incamera_client::{
 use incamera_instance::Heard;
 use incamera_screen::{Door, Fit, Pictures, VideoSink as _};
 use incamera_settings::Files;
+use incamera_view::{
+    AppEvent, DeviceChoices, DeviceView, DoorView, Entrance, Failure, InviteView, Level, Order, Part, Place,
+    ServerTrust, Shows, SpeakerChoice,
+};
 use tauri::ipc::Channel;
 use tauri::{AppHandle, Manager as _, State};
 
-use crate::failure::Failure;
 use crate::floating::Floating;
 use crate::keeping;
 use crate::launch::{Company, Launch, Opening};
@@ -26,10 +29,6 @@ use crate::preview::Preview;
 use crate::reception::Levels;
 use crate::taking_part::{TakingPart, tile_of};
 use crate::telling::Resumed;
-use crate::view::{
-    AppEvent, DeviceChoices, DeviceView, DoorView, Entrance, InviteView, Level, Order, Part, Place,
-    ServerTrust, Shows, SpeakerChoice,
-};
 
 /// Silence after which media stops and a participant is removed: the defaults of the command line.
 const MEDIA_STOPS_AFTER: Duration = Duration::from_secs(30);

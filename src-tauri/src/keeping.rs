@@ -3,9 +3,8 @@
 
 use incamera_client::{ClientError, RelayAddress, RelayPlace};
 use incamera_settings::{Files, Loaded, Recent, RecentChange, Server, Settings, about};
+use incamera_view::Failure;
 use tauri::State;
-
-use crate::failure::Failure;
 
 /// The meeting server of the settings.
 pub(crate) fn place(server: &Server) -> Result<RelayPlace, Failure> {

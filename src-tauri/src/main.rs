@@ -3,13 +3,12 @@
 //! **Shell.** Shows in a window what `incamera-client` tells and passes on what the person wants; no rule of the meeting
 //! lives here, and no key ever crosses to the web view.
 //!
-//! Read first: [`view`] (everything that crosses, from which the TypeScript types are made), [`commands`] (what the
-//! window may ask), [`taking_part`] (one meeting). How pictures reach the window is `incamera-screen`.
+//! Read first: [`commands`] (what the window may ask), [`taking_part`] (one meeting). Everything that crosses is
+//! `incamera-view`, from which the TypeScript types are made; how pictures reach the window is `incamera-screen`.
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
 mod around;
 mod commands;
-mod failure;
 mod floating;
 mod guest;
 mod keeping;
@@ -20,7 +19,8 @@ mod reception;
 mod sharing;
 mod taking_part;
 mod telling;
-mod view;
+#[cfg(test)]
+mod typescript;
 
 use std::process::ExitCode;
 use std::sync::Arc;

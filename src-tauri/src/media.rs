@@ -9,9 +9,9 @@ use incamera_client::devices::{
 };
 use incamera_client::{Begin, IcePolicy, Listening, MediaOptions, Mono, Opener};
 use incamera_screen::{Tile, VideoSink};
+use incamera_view::{CameraChoice, MicrophoneChoice, SpeakerChoice};
 
 use crate::reception::{Levels, Shown};
-use crate::view::{CameraChoice, MicrophoneChoice, SpeakerChoice};
 
 /// The test picture.
 const PATTERN: VideoFormat = VideoFormat { size: VideoSize::P360, rate: FrameRate::VIDEO_30 };

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use incamera_client::ClientError;
 use incamera_client::devices::{DriverHandle, capture_audio, capture_video};
+use incamera_view::{DeviceChoices, Level};
 use tauri::async_runtime::JoinHandle;
 use tauri::ipc::Channel;
 
 use crate::media::OwnSide;
-use crate::view::{DeviceChoices, Level};
 
 /// How often the window is told how loud the microphone is.
 const METER_EVERY: Duration = Duration::from_millis(100);

@@ -7,8 +7,7 @@ use incamera_client::devices::{BlockSamples, DeviceError};
 use incamera_client::media::mix::level_dbov;
 use incamera_client::{Context, DecodedPicture, DecodedSound, MemberId, Reception, Remote, SentFrame};
 use incamera_screen::{Tile, VideoSink};
-
-use crate::view::{Level, hex};
+use incamera_view::{Level, hex};
 
 /// The loudest that each was since the window was last told.
 #[derive(Clone, Default)]

@@ -3,13 +3,12 @@
 
 use incamera_client::devices::{self, DeviceChoice, DeviceId, Polled, Screen, VideoFrame, VideoSource as _};
 use incamera_client::{ClientError, Mono};
+use incamera_view::{Failure, ScreenView};
 use tauri::State;
 use tauri::ipc::Response;
 
 use crate::commands::App;
-use crate::failure::Failure;
 use crate::taking_part::TakingPart;
-use crate::view::ScreenView;
 
 /// The screens and windows of this computer that can be shared.
 #[tauri::command(async)]

@@ -9,18 +9,17 @@ use incamera_client::{
 };
 use incamera_platform::{Sleep, stay_awake};
 use incamera_screen::Tile;
+use incamera_view::{AppEvent, Entrance, Failure, Order, Part, Shows};
 use tauri::ipc::Channel;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::failure::Failure;
 use crate::floating::Floating;
 use crate::guest;
 use crate::launch::Company;
 use crate::media::{self, OwnSide};
 use crate::reception::Levels;
 use crate::telling::Telling;
-use crate::view::{AppEvent, Entrance, Order, Part, Shows};
 
 /// How often the window is told how loud people are.
 const LEVELS_EVERY: Duration = Duration::from_millis(100);

@@ -3,11 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use incamera_client::{Command, Event, Recap, Switch};
+use incamera_view::{AppEvent, Level, Part};
 use serde::Serialize;
 use tauri::ipc::Channel;
 use ts_rs::TS;
-
-use crate::view::{AppEvent, Level, Part};
 
 /// A meeting that is going on, for a page that begins anew.
 #[derive(Clone, Debug, Serialize, TS)]

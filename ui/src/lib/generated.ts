@@ -1,6 +1,198 @@
-// Made from src-tauri/src/view.rs by `./dev types`.
+// Made from crates/view by `./dev types`.
 
-export type AppEvent = { "event": "state_changed", state: MeetingState, } | { "event": "hosting", link: string, reach: Array<ReachView>, } | { "event": "knocked", knock: number, name: string, } | { "event": "knock_ended", knock: number, } | { "event": "joined", person: Person, } | { "event": "left", member: string, name: string, why: Departure, } | { "event": "lost", member: string, silent_for_s: number, } | { "event": "media_held", member: string, } | { "event": "returned", member: string, } | { "event": "streams_changed", member: string, has_sound: boolean, has_picture: boolean, has_screen: boolean, } | { "event": "sharing_started", title: string, } | { "event": "sharing_stopped", why: SharingEnd, } | { "event": "room_code_changed", code: string, } | { "event": "epoch_changed", epoch: number, } | { "event": "rules_changed", lobby: LobbyMode, locked: boolean, suite: number, } | { "event": "chat_received", line: ChatLine, } | { "event": "key_missing", member: string, } | { "event": "key_restored", member: string, } | { "event": "link_degraded", media_stops_in_s: number, } | { "event": "link_restored" } | { "event": "media_stopped", why: MediaStop, } | { "event": "media_started" } | { "event": "alarm", code: string, what: string, advice: string, member: string | null, } | { "event": "media_server_lost", direction: Direction, } | { "event": "media_server_connected", direction: Direction, } | { "event": "statistics", sent_kbps: number, received: Array<Received>, } | { "event": "heard", levels: Array<Level>, } | { "event": "device_opened", device: Device, which: Which, } | { "event": "device_lost", device: Device, code: string, } | { "event": "problem", code: string, what: string, advice: string, member: string | null, } | { "event": "close_asked" } | { "event": "slept" } | { "event": "stopped", why: StopReason, } | { "event": "over" };
+export type AppEvent = { "event": "state_changed", 
+/**
+ * The new state.
+ */
+state: MeetingState, } | { "event": "hosting", 
+/**
+ * What others join by.
+ */
+link: string, 
+/**
+ * Who can.
+ */
+reach: Array<ReachView>, } | { "event": "knocked", 
+/**
+ * What to answer by.
+ */
+knock: number, 
+/**
+ * What they call themselves.
+ */
+name: string, } | { "event": "knock_ended", 
+/**
+ * Which knock.
+ */
+knock: number, } | { "event": "joined", 
+/**
+ * Who.
+ */
+person: Person, } | { "event": "left", 
+/**
+ * Who.
+ */
+member: string, 
+/**
+ * What they are called.
+ */
+name: string, 
+/**
+ * Why.
+ */
+why: Departure, } | { "event": "lost", 
+/**
+ * Who.
+ */
+member: string, 
+/**
+ * For how long, in seconds.
+ */
+silent_for_s: number, } | { "event": "media_held", 
+/**
+ * Who.
+ */
+member: string, } | { "event": "returned", 
+/**
+ * Who.
+ */
+member: string, } | { "event": "streams_changed", 
+/**
+ * Who.
+ */
+member: string, 
+/**
+ * Whether the microphone is.
+ */
+has_sound: boolean, 
+/**
+ * Whether the camera is.
+ */
+has_picture: boolean, 
+/**
+ * Whether a screen is shared.
+ */
+has_screen: boolean, } | { "event": "sharing_started", 
+/**
+ * Name of the screen or title of the window.
+ */
+title: string, } | { "event": "sharing_stopped", 
+/**
+ * Why.
+ */
+why: SharingEnd, } | { "event": "room_code_changed", 
+/**
+ * In groups of four digits.
+ */
+code: string, } | { "event": "epoch_changed", 
+/**
+ * How often so far.
+ */
+epoch: number, } | { "event": "rules_changed", 
+/**
+ * Whether people wait until they are let in.
+ */
+lobby: LobbyMode, 
+/**
+ * Whether nobody comes in at all.
+ */
+locked: boolean, 
+/**
+ * Number of the cipher suite of media (RFC 9605 section 8.1).
+ */
+suite: number, } | { "event": "chat_received", 
+/**
+ * What.
+ */
+line: ChatLine, } | { "event": "key_missing", 
+/**
+ * Whose key.
+ */
+member: string, } | { "event": "key_restored", 
+/**
+ * Whose key.
+ */
+member: string, } | { "event": "link_degraded", 
+/**
+ * How long media goes on, in seconds.
+ */
+media_stops_in_s: number, } | { "event": "link_restored" } | { "event": "media_stopped", 
+/**
+ * Why.
+ */
+why: MediaStop, } | { "event": "media_started" } | { "event": "alarm", 
+/**
+ * Stable code; `docs/errors.md` lists all.
+ */
+code: string, 
+/**
+ * What happened.
+ */
+what: string, 
+/**
+ * What to do.
+ */
+advice: string, 
+/**
+ * Whom it is about, if it is about somebody.
+ */
+member: string | null, } | { "event": "media_server_lost", 
+/**
+ * In which.
+ */
+direction: Direction, } | { "event": "media_server_connected", 
+/**
+ * In which direction.
+ */
+direction: Direction, } | { "event": "statistics", 
+/**
+ * What left this computer.
+ */
+sent_kbps: number, 
+/**
+ * What came from each.
+ */
+received: Array<Received>, } | { "event": "heard", 
+/**
+ * Those who were heard.
+ */
+levels: Array<Level>, } | { "event": "device_opened", 
+/**
+ * What it is for.
+ */
+device: Device, 
+/**
+ * Whether it is the chosen one.
+ */
+which: Which, } | { "event": "device_lost", 
+/**
+ * What it is for.
+ */
+device: Device, 
+/**
+ * Stable code; `docs/errors.md` lists all.
+ */
+code: string, } | { "event": "problem", 
+/**
+ * Stable code; `docs/errors.md` lists all.
+ */
+code: string, 
+/**
+ * What happened.
+ */
+what: string, 
+/**
+ * What to do.
+ */
+advice: string, 
+/**
+ * Whom it is about, if it is about somebody.
+ */
+member: string | null, } | { "event": "close_asked" } | { "event": "slept" } | { "event": "stopped", 
+/**
+ * Why.
+ */
+why: StopReason, } | { "event": "over" };
 
 export type ReachView = { scope: Scope, reachable: boolean, };
 

@@ -11,105 +11,208 @@ use incamera_client::{
 use serde::Serialize;
 use ts_rs::TS;
 
-/// What the window is told. `member` is always 32 hexadecimal digits.
+/// What the window is told. A member is always 32 hexadecimal digits.
 #[derive(Clone, Debug, Serialize, TS)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub(crate) enum AppEvent {
+pub enum AppEvent {
     /// How far we have come.
     StateChanged {
+        /// The new state.
         #[ts(type = "MeetingState")]
         state: MeetingState,
     },
     /// A meeting was made.
-    Hosting { link: String, reach: Vec<ReachView> },
+    Hosting {
+        /// What others join by.
+        link: String,
+        /// Who can.
+        reach: Vec<ReachView>,
+    },
     /// Somebody asks to be let in.
-    Knocked { knock: u32, name: String },
+    Knocked {
+        /// What to answer by.
+        knock: u32,
+        /// What they call themselves.
+        name: String,
+    },
     /// Somebody no longer asks.
-    KnockEnded { knock: u32 },
+    KnockEnded {
+        /// Which knock.
+        knock: u32,
+    },
     /// Somebody is in the meeting.
-    Joined { person: Person },
+    Joined {
+        /// Who.
+        person: Person,
+    },
     /// Somebody is no longer in the meeting.
-    Left { member: String, name: String, why: Departure },
+    Left {
+        /// Who.
+        member: String,
+        /// What they are called.
+        name: String,
+        /// Why.
+        why: Departure,
+    },
     /// Nothing is heard of somebody.
-    Lost { member: String, silent_for_s: u32 },
+    Lost {
+        /// Who.
+        member: String,
+        /// For how long, in seconds.
+        silent_for_s: u32,
+    },
     /// Media of somebody is stopped because nothing was heard for too long.
-    MediaHeld { member: String },
+    MediaHeld {
+        /// Who.
+        member: String,
+    },
     /// A lost person is back.
-    Returned { member: String },
+    Returned {
+        /// Who.
+        member: String,
+    },
     /// Somebody says what is on.
-    StreamsChanged { member: String, has_sound: bool, has_picture: bool, has_screen: bool },
+    StreamsChanged {
+        /// Who.
+        member: String,
+        /// Whether the microphone is.
+        has_sound: bool,
+        /// Whether the camera is.
+        has_picture: bool,
+        /// Whether a screen is shared.
+        has_screen: bool,
+    },
     /// The person shares what is called so, from now on.
-    SharingStarted { title: String },
+    SharingStarted {
+        /// Name of the screen or title of the window.
+        title: String,
+    },
     /// The person shares nothing any more.
     SharingStopped {
+        /// Why.
         #[ts(type = "SharingEnd")]
         why: SharingEnd,
     },
     /// The code to read aloud changed.
-    RoomCodeChanged { code: String },
+    RoomCodeChanged {
+        /// In groups of four digits.
+        code: String,
+    },
     /// The keys changed.
-    EpochChanged { epoch: u32 },
+    EpochChanged {
+        /// How often so far.
+        epoch: u32,
+    },
     /// The rules of the meeting.
     RulesChanged {
+        /// Whether people wait until they are let in.
         #[ts(type = "LobbyMode")]
         lobby: LobbyMode,
+        /// Whether nobody comes in at all.
         locked: bool,
+        /// Number of the cipher suite of media (RFC 9605 section 8.1).
         suite: u16,
     },
     /// Somebody wrote.
-    ChatReceived { line: ChatLine },
+    ChatReceived {
+        /// What.
+        line: ChatLine,
+    },
     /// What somebody sends cannot be opened; a repair is under way.
-    KeyMissing { member: String },
+    KeyMissing {
+        /// Whose key.
+        member: String,
+    },
     /// It opens again.
-    KeyRestored { member: String },
+    KeyRestored {
+        /// Whose key.
+        member: String,
+    },
     /// The meeting server is not heard.
-    LinkDegraded { media_stops_in_s: u32 },
+    LinkDegraded {
+        /// How long media goes on, in seconds.
+        media_stops_in_s: u32,
+    },
     /// The meeting server is heard again.
     LinkRestored,
     /// Nothing is sent or played.
     MediaStopped {
+        /// Why.
         #[ts(type = "MediaStop")]
         why: MediaStop,
     },
     /// Media flows.
     MediaStarted,
     /// A safeguard refused or noticed something.
-    Alarm { code: String, what: String, advice: String, member: Option<String> },
+    Alarm {
+        /// Stable code; `docs/errors.md` lists all.
+        code: String,
+        /// What happened.
+        what: String,
+        /// What to do.
+        advice: String,
+        /// Whom it is about, if it is about somebody.
+        member: Option<String>,
+    },
     /// The media server is not heard in one direction.
     MediaServerLost {
+        /// In which.
         #[ts(type = "Direction")]
         direction: Direction,
     },
     /// It is heard (again).
     MediaServerConnected {
+        /// In which direction.
         #[ts(type = "Direction")]
         direction: Direction,
     },
     /// Figures, once a second.
-    Statistics { sent_kbps: f64, received: Vec<Received> },
+    Statistics {
+        /// What left this computer.
+        sent_kbps: f64,
+        /// What came from each.
+        received: Vec<Received>,
+    },
     /// How loud people were just now.
-    Heard { levels: Vec<Level> },
+    Heard {
+        /// Those who were heard.
+        levels: Vec<Level>,
+    },
     /// A device works.
     DeviceOpened {
+        /// What it is for.
         #[ts(type = "Device")]
         device: Device,
+        /// Whether it is the chosen one.
         #[ts(type = "Which")]
         which: Which,
     },
     /// A device cannot be opened or went away; it is tried again.
     DeviceLost {
+        /// What it is for.
         #[ts(type = "Device")]
         device: Device,
+        /// Stable code; `docs/errors.md` lists all.
         code: String,
     },
     /// Something went wrong.
-    Problem { code: String, what: String, advice: String, member: Option<String> },
+    Problem {
+        /// Stable code; `docs/errors.md` lists all.
+        code: String,
+        /// What happened.
+        what: String,
+        /// What to do.
+        advice: String,
+        /// Whom it is about, if it is about somebody.
+        member: Option<String>,
+    },
     /// The person closed the window of a meeting that ends with it.
     CloseAsked,
     /// The computer goes to sleep: microphone and camera are off.
     Slept,
     /// Why the meeting is over for us.
     Stopped {
+        /// Why.
         #[ts(type = "StopReason")]
         why: StopReason,
     },
@@ -119,7 +222,7 @@ pub(crate) enum AppEvent {
 
 /// Who can reach a meeting that is hosted here.
 #[derive(Clone, Debug, Serialize, TS)]
-pub(crate) struct ReachView {
+pub struct ReachView {
     #[ts(type = "Scope")]
     scope: Scope,
     reachable: bool,
@@ -127,7 +230,7 @@ pub(crate) struct ReachView {
 
 /// Somebody in the meeting.
 #[derive(Clone, Debug, Serialize, TS)]
-pub(crate) struct Person {
+pub struct Person {
     member: String,
     name: String,
     #[ts(type = "RoleView")]
@@ -140,25 +243,32 @@ pub(crate) struct Person {
 /// What is known of who a person is.
 #[derive(Clone, Copy, Debug, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Verification {
+pub enum Verification {
+    /// Nothing but the name that they gave.
     NotVerified,
+    /// That it is the same key as before.
     Claimed,
+    /// That they are not who they say.
     Failed,
 }
 
 /// Why a person is no longer there.
 #[derive(Clone, Copy, Debug, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Departure {
+pub enum Departure {
+    /// They left.
     Left,
+    /// A host removed them.
     RemovedByHost,
+    /// Nothing was heard of them for too long.
     Silent,
+    /// They come in anew.
     Rejoined,
 }
 
 /// A chat line. The text is drawn as text.
 #[derive(Clone, Debug, Serialize, TS)]
-pub(crate) struct ChatLine {
+pub struct ChatLine {
     seq: u32,
     member: String,
     name: String,
@@ -168,7 +278,7 @@ pub(crate) struct ChatLine {
 
 /// What came from one person in the last second.
 #[derive(Clone, Debug, Serialize, TS)]
-pub(crate) struct Received {
+pub struct Received {
     member: String,
     video_fps: f64,
     width: u16,
@@ -182,16 +292,17 @@ pub(crate) struct Received {
 
 /// How loud somebody was.
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
-pub(crate) struct Level {
+pub struct Level {
     /// Who; `null` for the person's own microphone.
-    pub(crate) member: Option<String>,
+    pub member: Option<String>,
     /// In dBov; −127 is silence.
-    pub(crate) dbov: i8,
+    pub dbov: i8,
 }
 
 impl AppEvent {
     /// What the window is told of `event`; `None` for what it has no use for. `shared` is what the person shares.
-    pub(crate) fn of(event: Event, shared: &str) -> Option<Self> {
+    #[must_use]
+    pub fn of(event: Event, shared: &str) -> Option<Self> {
         match event {
             Event::Meeting(event) => of_meeting(event),
             Event::Local(event) => of_client(event, shared),
@@ -298,7 +409,8 @@ fn of_problem(problem: Problem) -> AppEvent {
 }
 
 /// All 32 digits of a member's id, as pictures and orders name it.
-pub(crate) fn hex(member: MemberId) -> String {
+#[must_use]
+pub fn hex(member: MemberId) -> String {
     format!("{:032x}", u128::from_be_bytes(member.0))
 }
 

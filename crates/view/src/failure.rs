@@ -7,23 +7,25 @@ use ts_rs::TS;
 
 /// A refusal as the window shows it: what happened, what to do, and the code, small, at the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
-pub(crate) struct Failure {
+pub struct Failure {
     /// Stable code; `docs/errors.md` lists all.
-    pub(crate) code: &'static str,
+    pub code: &'static str,
     /// What happened and why.
-    pub(crate) what: String,
+    pub what: String,
     /// What to do.
-    pub(crate) advice: &'static str,
+    pub advice: &'static str,
 }
 
 impl Failure {
     /// What the window asked for contradicts what is going on: a defect of the window.
-    pub(crate) fn out_of_order(what: &str) -> Self {
+    #[must_use]
+    pub fn out_of_order(what: &str) -> Self {
         Self { code: "app.order.refused", what: what.to_owned(), advice: "Close the app and start it again." }
     }
 
     /// The failure that `fault` describes.
-    pub(crate) fn of(fault: &impl Fault) -> Self {
+    #[must_use]
+    pub fn of(fault: &impl Fault) -> Self {
         Problem::of(fault).into()
     }
 }

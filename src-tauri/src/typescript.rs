@@ -8,13 +8,11 @@ mod tests {
     use incamera_client::{Device, Direction, Scope, SharingEnd, Switch, Which};
     use incamera_platform::{Notice, Topic};
     use incamera_settings::*;
+    use incamera_view::*;
     use ts_rs::{Config, TS};
 
-    use crate::failure::Failure;
     use crate::launch::{Launch, Opening};
     use crate::telling::{Past, Resumed};
-    use crate::view::event::*;
-    use crate::view::*;
 
     /// Says to write the file instead of comparing it.
     const WRITE: &str = "INCAMERA_WRITE_TYPES";
@@ -22,7 +20,7 @@ mod tests {
     macro_rules! declarations {
         ($($name:ty),* $(,)?) => {{
             let config = Config::default();
-            let mut text = String::from("// Made from src-tauri/src/view.rs by `./dev types`.\n");
+            let mut text = String::from("// Made from crates/view by `./dev types`.\n");
             $(text.push_str(&format!("\nexport {}\n", <$name as TS>::decl(&config)));)*
             text
         }};
