@@ -7,7 +7,7 @@ use incamera_client::meeting::{Command as Rule, KnockNumber};
 use incamera_client::{
     Command, Event, EventStream, Fault as _, LocalEvent, Meeting, MemberId, PictureWant, Pii, Switch,
 };
-use incamera_platform::{Sleep, stay_awake};
+use incamera_platform::stay_awake;
 use incamera_screen::Tile;
 use incamera_view::{AppEvent, Entrance, Failure, Order, Part, Shows};
 use tauri::ipc::Channel;
@@ -63,24 +63,17 @@ impl TakingPart {
     }
 
     /// Keeps the computer awake until everything is closed. Before a sleep that comes all the same, microphone and camera
-    /// are turned off, and stay so: who opens the lid later may be elsewhere. Afterwards everything is connected anew.
+    /// are turned off, and stay so: who opens the lid later may be elsewhere.
     pub(crate) fn keep_awake(&self, why: String) {
         let (commands, telling) = (self.commands.clone(), self.telling.clone());
-        let slept = move |sleep| {
+        let falls_asleep = move || {
+            let off = [Command::Microphone(Switch::Off), Command::Camera(Switch::Off), Command::StopSharing];
             // A meeting that is over takes no commands, and a window that is gone is not told.
-            let order = |command| drop(commands.send(command));
-            match sleep {
-                Sleep::Falling => {
-                    order(Command::Microphone(Switch::Off));
-                    order(Command::Camera(Switch::Off));
-                    order(Command::StopSharing);
-                    let _ = telling.tell(AppEvent::Slept);
-                }
-                Sleep::Woke => order(Command::Reconnect),
-            }
+            off.into_iter().for_each(|command| drop(commands.send(command)));
+            let _ = telling.tell(AppEvent::Slept);
         };
         let over = self.commands.clone();
-        tauri::async_runtime::spawn(async move { stay_awake(&why, over.closed(), slept).await });
+        tauri::async_runtime::spawn(async move { stay_awake(&why, over.closed(), falls_asleep).await });
     }
 
     /// Lets the window ask whether a meeting that is ours is to end for everybody. Once: whoever closes the window

@@ -14,5 +14,5 @@ pub use easel::Easel;
 pub use processes::ProcessTree;
 pub use screen::{Area, Screen};
 pub use services::{Asked, DesktopServices};
-pub use sound::{Sound, VirtualMicrophone};
+pub use sound::{Ear, Sound, VirtualMicrophone, VirtualSpeaker, Volume};
 pub use webdriver::{Control, Window};

@@ -9,6 +9,9 @@ use serde_json::Value;
 /// The longest that a program of the studio may take to begin.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Where PipeWire listens.
+const SOCKET: &str = "pipewire-0";
+
 /// Size of every camera's picture.
 const SIZE: (u32, u32) = (320, 180);
 
@@ -88,10 +91,27 @@ impl Studio {
         let bus = format!("--address={}", studio.bus());
         studio.serve("dbus-daemon", &["--session", "--nofork", "--nopidfile", &bus]);
         studio.wait_for("bus");
-        studio.serve("pipewire", &[]);
-        studio.wait_for("pipewire-0");
-        studio.serve("wireplumber", &[]);
+        studio.start_again();
         studio
+    }
+
+    /// Ends PipeWire and its session manager as a crash would.
+    ///
+    /// # Panics
+    /// When PipeWire is gone already.
+    pub fn crash(&mut self) {
+        self.servers.drain(1..).rev().for_each(|mut server| end(&mut server));
+        std::fs::remove_file(self.folder.path().join(SOCKET)).expect("a crash leaves the socket");
+    }
+
+    /// Starts both again after a crash.
+    ///
+    /// # Panics
+    /// When one does not come up.
+    pub fn start_again(&mut self) {
+        self.serve("pipewire", &[]);
+        self.wait_for(SOCKET);
+        self.serve("wireplumber", &[]);
     }
 
     /// Environment of programs that see these cameras.
@@ -188,16 +208,18 @@ impl Studio {
 
 impl Drop for Studio {
     fn drop(&mut self) {
-        for server in self.servers.iter_mut().rev() {
-            let _ = server.kill();
-            let _ = server.wait();
-        }
+        self.servers.iter_mut().rev().for_each(end);
     }
 }
 
 impl Drop for VirtualCamera {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        end(&mut self.0);
     }
+}
+
+fn end(program: &mut Child) {
+    // Failing means that it is gone already.
+    let _ = program.kill();
+    let _ = program.wait();
 }

@@ -192,10 +192,12 @@ test("what stands in for a device is said until the chosen one is back", () => {
   const opened = (which: Which): AppEvent => ({ event: "device_opened", device: "microphone", which });
   const camera: AppEvent = { ...lost, device: "camera" };
   expect(meetingAfter([1, lost], [2, camera], [3, opened("instead")]).deviceNotes).toEqual([
-    { device: "camera", what: "lost" },
     { device: "microphone", what: "instead" },
+    { device: "camera", what: "lost" },
   ]);
   expect(meetingAfter([1, lost], [2, opened("instead")], [3, opened("chosen")]).deviceNotes).toEqual([]);
+  const silent: AppEvent = { ...lost, code: "device.no_audio_system" };
+  expect(meetingAfter([1, lost], [2, silent]).deviceNotes).toEqual([{ device: "microphone", what: "system" }]);
   const off = meetingAfter([1, camera]);
   dismiss(off, "camera");
   expect(off.deviceNotes).toEqual([]);

@@ -40,8 +40,6 @@ pub enum Command {
         /// Which.
         switch: Switch,
     },
-    /// Make every connection anew at once: the computer has slept, and what it had is of before.
-    Reconnect,
     /// Leave, and take no further part whatever happens: also where the rules would have a last host stay, and
     /// without waiting for anybody.
     Close,

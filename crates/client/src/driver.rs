@@ -1,5 +1,6 @@
 //! The loop that joins the meeting's state machine to the relay, the SFU, the media threads and the user.
 
+mod absence;
 mod ending;
 mod link;
 mod people;
@@ -29,6 +30,7 @@ use crate::event::{Event, LocalEvent, Problem, SharingEnd};
 use crate::exchange::{Opener, Order};
 use crate::incoming::{Inbound, IncomingHandle, IncomingReport, SoundStage, TopSizes};
 use crate::outgoing::{Flow, Outbound, SealingHandle};
+pub(crate) use absence::Attendance;
 pub(crate) use link::RelayWatch;
 pub(crate) use people::People;
 pub(crate) use publishing::Publishing;
@@ -79,6 +81,7 @@ pub(crate) struct MeetingDriver {
     pub(crate) link: SfuLink,
     pub(crate) people: People,
     pub(crate) watch: RelayWatch,
+    pub(crate) attendance: Attendance,
     pub(crate) meter: StatisticsMeter,
     pub(crate) threads: MediaThreads,
     pub(crate) speaker: Sender<Order<dyn AudioSink>>,
@@ -97,6 +100,9 @@ impl MeetingDriver {
         statistics.set_missed_tick_behavior(MissedTickBehavior::Skip);
         self.drain();
         while !self.is_over {
+            if self.attendance.was_absent(clock::now().mono) {
+                self.connect_anew();
+            }
             let deadlines = self.machine.next_deadline().into_iter().chain(self.publishing.next_key_frame());
             let deadline = deadlines.min().unwrap_or(Mono::from_micros(u64::MAX));
             let sleep = deadline.since(clock::now().mono).min(LONGEST_SLEEP);
@@ -121,6 +127,13 @@ impl MeetingDriver {
             }
         }
         self.shut_down().await;
+    }
+
+    /// After a time in which nothing here has run nobody waits for servers to be found silent.
+    fn connect_anew(&self) {
+        tracing::info!("this program has not run for a while: everything is connected anew");
+        self.relay.reconnect();
+        self.link.restart();
     }
 
     fn tell(&self, event: impl Into<Event>) {
@@ -246,7 +259,8 @@ impl MeetingDriver {
             self.problem(ending::media_thread());
             self.close();
         }
-        if self.link.is_ticket_due(clock::now().mono) {
+        // Whoever is not in the meeting is given one when it comes in.
+        if self.machine.state() == MeetingState::InMeeting && self.link.is_ticket_due(clock::now().mono) {
             self.input(Input::Command(incamera_meeting::Command::RequestTicket));
         }
         self.publishing.share_bandwidth(clock::now().mono);
@@ -266,10 +280,6 @@ impl MeetingDriver {
     fn command(&mut self, command: Command) {
         match command {
             Command::Close => self.close(),
-            Command::Reconnect => {
-                self.relay.reconnect();
-                self.link.restart();
-            }
             Command::Meeting(command) => self.input(Input::Command(command)),
             Command::Microphone(switch) => {
                 self.publishing.set_microphone(switch);

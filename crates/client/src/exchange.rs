@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::Duration;
 
 use incamera_devices::{DeviceError, DeviceId};
-use incamera_types::Mono;
+use incamera_types::{Fault as _, Mono};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::event::{Device, Event, LocalEvent, Problem, Which};
@@ -43,8 +43,10 @@ pub(crate) struct Exchange<T: ?Sized> {
     opener: Option<Opener<T>>,
     opening: Option<Receiver<Opened<T>>>,
     again: Option<Mono>,
-    /// A device that stays away is told once.
-    is_told: bool,
+    /// Why there is no device, as it was told: the same reason is told once.
+    told: Option<&'static str>,
+    /// What was there when that changed last, until the device that is plugged in was compared with it.
+    there: Option<Arc<BTreeSet<DeviceId>>>,
     orders: Receiver<Order<T>>,
     events: UnboundedSender<Event>,
 }
@@ -66,7 +68,8 @@ impl<T: ?Sized + Send + 'static> Exchange<T> {
             opener: None,
             opening: None,
             again: None,
-            is_told: false,
+            told: None,
+            there: None,
             orders,
             events,
         };
@@ -80,6 +83,7 @@ impl<T: ?Sized + Send + 'static> Exchange<T> {
             self.order(now, order);
         }
         self.finish_opening(now);
+        self.look_around(now);
         if self.present.is_none() && self.opening.is_none() && self.again.is_some_and(|again| again <= now) {
             self.begin_opening();
         }
@@ -91,18 +95,27 @@ impl<T: ?Sized + Send + 'static> Exchange<T> {
             Order::Use(opener) => {
                 self.present = None;
                 self.opening = None;
-                self.is_told = false;
+                self.told = None;
                 self.again = opener.is_some().then_some(now);
                 self.opener = opener;
             }
             Order::Present(devices) => {
-                let Some(chosen) = self.opener.as_ref().and_then(Opener::device) else { return };
-                let wanted = if devices.contains(chosen) { Which::Chosen } else { Which::Instead };
-                if self.present.is_some() && self.which != wanted {
-                    self.present = None;
-                    self.again = Some(now);
-                }
+                self.there = Some(devices);
+                // It may be what is waited for.
+                self.again = self.again.map(|again| again.min(now));
             }
+        }
+    }
+
+    /// Uses what stands for the chosen device when that was unplugged, and the chosen one when it is back. While one is being
+    /// opened there is nothing to compare yet.
+    fn look_around(&mut self, now: Mono) {
+        let Some(there) = self.there.take_if(|_| self.present.is_some()) else { return };
+        let Some(chosen) = self.opener.as_ref().and_then(Opener::device) else { return };
+        let wanted = if there.contains(chosen) { Which::Chosen } else { Which::Instead };
+        if self.which != wanted {
+            self.present = None;
+            self.again = Some(now);
         }
     }
 
@@ -131,7 +144,7 @@ impl<T: ?Sized + Send + 'static> Exchange<T> {
             Ok((device, which)) => {
                 self.present = Some(device);
                 self.which = which;
-                self.is_told = false;
+                self.told = None;
                 self.tell(LocalEvent::DeviceOpened { device: self.device, which });
             }
             Err(error) => self.failed(now, &error),
@@ -152,7 +165,7 @@ impl<T: ?Sized + Send + 'static> Exchange<T> {
 
     fn failed(&mut self, now: Mono, error: &DeviceError) {
         self.again = Some(now.plus(RETRY_AFTER));
-        if !std::mem::replace(&mut self.is_told, true) {
+        if self.told.replace(error.code()) != Some(error.code()) {
             self.tell(LocalEvent::DeviceLost { device: self.device, problem: Problem::of(error) });
         }
     }

@@ -134,7 +134,10 @@ fn is_void_in_meeting(earlier: &Meeting, event: &Meeting) -> bool {
 fn is_void_here(earlier: &LocalEvent, event: &LocalEvent) -> bool {
     match (earlier, event) {
         (LocalEvent::SharingStarted, LocalEvent::SharingStarted | LocalEvent::SharingStopped { .. }) => true,
-        _ => direction(earlier).is_some_and(|way| direction(event) == Some(way)),
+        _ => {
+            direction(earlier).is_some_and(|way| direction(event) == Some(way))
+                || device(earlier).is_some_and(|one| device(event) == Some(one))
+        }
     }
 }
 
@@ -144,6 +147,14 @@ const fn direction(event: &LocalEvent) -> Option<crate::Direction> {
         LocalEvent::SfuConnected { direction, .. }
         | LocalEvent::SfuLost { direction }
         | LocalEvent::SfuReconnected { direction, .. } => Some(*direction),
+        _ => None,
+    }
+}
+
+/// The device whose state an event tells.
+const fn device(event: &LocalEvent) -> Option<crate::event::Device> {
+    match event {
+        LocalEvent::DeviceOpened { device, .. } | LocalEvent::DeviceLost { device, .. } => Some(*device),
         _ => None,
     }
 }

@@ -17,7 +17,9 @@ use tokio::task::JoinHandle;
 use crate::ClientError;
 use crate::clock;
 use crate::command::{Command, PictureWant};
-use crate::driver::{MediaThreads, MeetingDriver, People, Publishing, RelayWatch, SfuLink, StatisticsMeter};
+use crate::driver::{
+    Attendance, MediaThreads, MeetingDriver, People, Publishing, RelayWatch, SfuLink, StatisticsMeter,
+};
 use crate::entropy::SystemEntropy;
 use crate::event::{Event, LocalEvent};
 use crate::exchange::Loud;
@@ -171,6 +173,7 @@ fn start(
         }),
         people: People::new(PictureWant::Layer(media.wanted_layer)),
         watch: RelayWatch::new(now),
+        attendance: Attendance::new(now),
         meter: StatisticsMeter::start(now),
         speaker,
         device_watch: None,

@@ -16,15 +16,13 @@ use crate::DeviceError;
 use crate::audio::Polled;
 use crate::clock::SystemClock;
 use crate::host::{DeviceChoice, DeviceId};
+use crate::silence::Silence;
 use crate::video::{VideoFormat, VideoFrame, VideoSource};
 use latest::Latest;
 use stream::CameraStream;
 
 /// How soon to look again when there is no new picture yet.
 const POLL_INTERVAL: Duration = Duration::from_millis(4);
-
-/// Time without a picture after which a camera counts as lost. Cheap ones take as long to begin in the dark.
-const LOST_AFTER: Duration = Duration::from_secs(4);
 
 /// A camera to choose from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +48,7 @@ pub struct Camera {
     latest: Arc<Latest>,
     format: VideoFormat,
     number: u64,
-    last_seen: Mono,
+    silence: Silence,
 }
 
 impl core::fmt::Debug for Camera {
@@ -67,7 +65,7 @@ impl Camera {
     pub fn open(choice: &DeviceChoice, wanted: VideoFormat) -> Result<Self, DeviceError> {
         let latest = Arc::new(Latest::default());
         let (stream, format) = CameraStream::open(choice.clone(), wanted, Arc::clone(&latest))?;
-        Ok(Self { _stream: stream, latest, format, number: 0, last_seen: SystemClock.now() })
+        Ok(Self { _stream: stream, latest, format, number: 0, silence: Silence::from(SystemClock.now()) })
     }
 }
 
@@ -81,10 +79,10 @@ impl VideoSource for Camera {
             frame.captured = captured;
             frame.number = self.number;
             self.number += 1;
-            self.last_seen = now;
+            self.silence.broken(now);
             return Ok(Polled::Ready);
         }
-        if now.since(self.last_seen) > LOST_AFTER {
+        if self.silence.is_loss(now) {
             return Err(DeviceError::Lost);
         }
         Ok(Polled::NotBefore(now.plus(POLL_INTERVAL)))

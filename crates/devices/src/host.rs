@@ -12,7 +12,7 @@ use incamera_types::Pii;
 use crate::DeviceError;
 
 pub(crate) use stream::{
-    Faults, LOST_AFTER, START_PATIENCE, StreamShape, input_config, open_input, open_output, output_config,
+    Faults, START_PATIENCE, StreamShape, input_config, open_input, open_output, output_config,
 };
 
 /// Where the kernel shows its sound hardware.

@@ -25,6 +25,7 @@ mod pattern;
 mod read_ahead;
 mod schedule;
 mod screen;
+mod silence;
 mod speaker;
 mod stamp;
 mod syllables;

@@ -15,9 +15,9 @@ use crate::audio::{
 };
 use crate::clock::SystemClock;
 use crate::host::{
-    AudioHost, DeviceChoice, Direction, Faults, LOST_AFTER, START_PATIENCE, StreamShape, input_config,
-    open_input,
+    AudioHost, DeviceChoice, Direction, Faults, START_PATIENCE, StreamShape, input_config, open_input,
 };
+use crate::silence::Silence;
 use crate::stamp::StampSmoother;
 
 /// Seconds of sound that may wait between the callback and the blocks.
@@ -123,7 +123,7 @@ struct Feed {
     blocks: u64,
     mark: Option<Mark>,
     smoother: StampSmoother,
-    last_heard: Mono,
+    silence: Silence,
 }
 
 impl Feed {
@@ -149,7 +149,7 @@ impl Feed {
             blocks: 0,
             mark: None,
             smoother: StampSmoother::default(),
-            last_heard: now.plus(START_PATIENCE),
+            silence: Silence::from(now.plus(START_PATIENCE)),
         };
         Ok((port, feed))
     }
@@ -162,7 +162,7 @@ impl Feed {
             self.drain_ring(now);
         }
         let Some(samples) = self.pending.pop_front() else {
-            if now.since(self.last_heard) > LOST_AFTER {
+            if self.silence.is_loss(now) {
                 return Err(DeviceError::Lost);
             }
             return Ok(Polled::NotBefore(now.plus(POLL_INTERVAL)));
@@ -180,7 +180,7 @@ impl Feed {
             chunk.commit_all();
         }
         if waiting > 0 {
-            self.last_heard = now;
+            self.silence.broken(now);
         }
         self.keep_newest_mark();
         self.begins = Some((waiting / self.channels) as u64);
@@ -200,7 +200,7 @@ impl Feed {
             return;
         }
         resampler.push(taken, &mut |block| pending.push_back(*block));
-        self.last_heard = now;
+        self.silence.broken(now);
         self.keep_newest_mark();
     }
 
@@ -220,6 +220,7 @@ impl Feed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::silence::LOST_AFTER;
 
     const CALLBACK: Duration = Duration::from_millis(10);
 

@@ -14,9 +14,9 @@ use crate::DeviceError;
 use crate::audio::{AudioSink, BlockSamples, Polled};
 use crate::clock::SystemClock;
 use crate::host::{
-    AudioHost, DeviceChoice, Direction, Faults, LOST_AFTER, START_PATIENCE, StreamShape, open_output,
-    output_config,
+    AudioHost, DeviceChoice, Direction, Faults, START_PATIENCE, StreamShape, open_output, output_config,
 };
+use crate::silence::Silence;
 
 /// Sound that is kept ready beyond what the largest callback takes: one block and some scheduling jitter.
 const RESERVE: Duration = Duration::from_millis(25);
@@ -132,7 +132,7 @@ struct Feed {
     converted: Vec<f32>,
     report: Arc<CallbackReport>,
     callbacks_seen: u64,
-    last_callback: Mono,
+    silence: Silence,
 }
 
 impl Feed {
@@ -155,7 +155,7 @@ impl Feed {
             converted: Vec::new(),
             report,
             callbacks_seen: 0,
-            last_callback: now.plus(START_PATIENCE),
+            silence: Silence::from(now.plus(START_PATIENCE)),
         };
         Ok((port, feed))
     }
@@ -164,8 +164,8 @@ impl Feed {
         let callbacks = self.report.count.load(Ordering::Relaxed);
         if callbacks != self.callbacks_seen {
             self.callbacks_seen = callbacks;
-            self.last_callback = now;
-        } else if now.since(self.last_callback) > LOST_AFTER {
+            self.silence.broken(now);
+        } else if self.silence.is_loss(now) {
             return Err(DeviceError::Lost);
         }
         let largest = u64::from(self.report.largest.load(Ordering::Relaxed));
@@ -196,6 +196,7 @@ fn duration_of(samples: u64, rate_hz: u32) -> Duration {
 mod tests {
     use super::*;
     use crate::audio::BLOCK_SAMPLES;
+    use crate::silence::LOST_AFTER;
 
     #[test]
     fn sound_reaches_the_first_two_channels_and_gaps_are_counted() {

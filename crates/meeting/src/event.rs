@@ -79,7 +79,8 @@ pub enum StopReason {
 pub enum MediaStop {
     /// Our own view of the meeting could not be confirmed for the room's deadline (SEC-08).
     LinkLost,
-    /// This client lost the group's keys and is being added again.
+    /// This client has no place in the group any more, because it lost the keys or was away until it was removed, and asks
+    /// to be added again.
     Rejoining,
     /// The meeting is over for us.
     Stopped,

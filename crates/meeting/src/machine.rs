@@ -238,10 +238,11 @@ impl MeetingMachine {
     fn stop_media(&mut self, why: MediaStop) {
         if matches!(self.media, MediaFlow::Flowing | MediaFlow::Degraded) {
             self.outputs.push_back(Output::StopMedia { why });
-            self.emit(Event::MediaStopped { why });
         }
-        if self.media != MediaFlow::NotYet {
+        // Another reason is told too: something else is waited for then.
+        if !matches!(self.media, MediaFlow::NotYet) && self.media != MediaFlow::Stopped(why) {
             self.media = MediaFlow::Stopped(why);
+            self.emit(Event::MediaStopped { why });
         }
     }
 

@@ -34,27 +34,16 @@ trait Login {
 /// 5 s as a rule.
 const NOTICE: Duration = Duration::from_millis(500);
 
-/// What becomes of a computer that somebody puts to sleep all the same, by closing its lid say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sleep {
-    /// It is about to sleep.
-    Falling,
-    /// It is awake again.
-    Woke,
-}
-
-/// Keeps screen and computer from sleeping by themselves until `over`; `why` is what the desktop shows to whoever wants to
-/// know. `slept` is told when it sleeps all the same.
-pub async fn stay_awake(why: &str, over: impl Future<Output = ()>, mut slept: impl FnMut(Sleep)) {
+/// Keeps screen and computer from sleeping by themselves until `over`; `why` is what the desktop shows to whoever puts it to
+/// sleep. `falls_asleep` is told when it is about to sleep all the same, because somebody closes its lid say.
+pub async fn stay_awake(why: &str, over: impl Future<Output = ()>, falls_asleep: impl Fn()) {
     let mut awake = Awake::keep(why).await;
     let watched = async {
         loop {
-            let sleep = awake.next_sleep().await;
-            slept(sleep);
-            if sleep == Sleep::Falling {
-                tokio::time::sleep(NOTICE).await;
-                awake.let_sleep();
-            }
+            awake.next_sleep().await;
+            falls_asleep();
+            tokio::time::sleep(NOTICE).await;
+            awake.let_sleep();
         }
     };
     tokio::select! {
@@ -94,14 +83,15 @@ impl Awake {
         }
     }
 
-    /// The next time that the computer sleeps or wakes. Where that cannot be known, it waits for ever.
-    async fn next_sleep(&mut self) -> Sleep {
-        if let Some(computer) = &mut self.computer
-            && let Some(sleep) = computer.next_sleep().await
-        {
-            return sleep;
+    /// Waits until the computer is about to sleep. Where that cannot be known, it waits for ever.
+    async fn next_sleep(&mut self) {
+        let asleep = match &mut self.computer {
+            Some(computer) => computer.next_sleep().await,
+            None => None,
+        };
+        if asleep.is_none() {
+            pending::<()>().await;
         }
-        pending().await
     }
 
     /// Lets the computer fall asleep that is about to.
@@ -147,16 +137,16 @@ impl Computer {
         self.delay = asked.inspect_err(|why| tracing::info!(%why, "the computer does not wait")).ok();
     }
 
-    /// `None` when the bus is gone.
-    async fn next_sleep(&mut self) -> Option<Sleep> {
+    /// Waits until it is about to sleep; `None` when the bus is gone.
+    async fn next_sleep(&mut self) -> Option<()> {
         loop {
             let signal = self.changes.next().await?;
             let Ok(args) = signal.args() else { continue };
             if args.start {
-                return Some(Sleep::Falling);
+                return Some(());
             }
+            // It is awake again.
             self.ask_for_delay().await;
-            return Some(Sleep::Woke);
         }
     }
 }

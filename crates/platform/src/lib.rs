@@ -12,7 +12,7 @@ mod notices;
 #[cfg(target_os = "linux")]
 mod page;
 
-pub use awake::{Sleep, stay_awake};
+pub use awake::stay_awake;
 pub use notices::{Notice, Notices, Topic};
 #[cfg(target_os = "linux")]
 pub use page::show_again_after_crash;

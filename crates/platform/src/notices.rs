@@ -53,6 +53,8 @@ pub enum Topic {
     Knock,
     /// Somebody wrote.
     Chat,
+    /// The computer goes to sleep, and the meeting with it.
+    Sleep,
 }
 
 /// What is shown.
@@ -93,6 +95,7 @@ enum Markup {
 struct Shown {
     knock: u32,
     chat: u32,
+    sleep: u32,
 }
 
 impl Notices {
@@ -167,11 +170,12 @@ impl Shown {
         match topic {
             Topic::Knock => &mut self.knock,
             Topic::Chat => &mut self.chat,
+            Topic::Sleep => &mut self.sleep,
         }
     }
 
     const fn has(&self, id: u32) -> bool {
-        id == self.knock || id == self.chat
+        id == self.knock || id == self.chat || id == self.sleep
     }
 }
 

@@ -211,7 +211,7 @@ pub enum InviteError {
     #[error("this link is incomplete: the part after # is missing")]
     NoPayload,
     /// The relay's host name or port cannot be read.
-    #[error("the meeting server named in this link cannot be read")]
+    #[error("the address of the meeting server cannot be read")]
     Relay,
     /// Not base64url.
     #[error("this link is damaged: the part after # has characters that do not belong there")]
@@ -244,6 +244,8 @@ impl Fault for InviteError {
     fn advice(&self) -> &'static str {
         match self {
             Self::Version(_) => "Update Incamera and open the link again.",
+            // That of the settings is parsed in the same way.
+            Self::Relay => "Check the address, or the whole link.",
             _ => "Copy the whole link again, or ask for a new one.",
         }
     }

@@ -50,10 +50,15 @@ impl ProcessTree {
         let rows = self.rows();
         let mut named = rows.iter().filter(|row| row.name == name).peekable();
         assert!(named.peek().is_some(), "no process is called {name}");
-        for row in named {
-            let id = i32::try_from(row.id).ok().and_then(Pid::from_raw).expect("a process has an id");
-            kill_process(id, Signal::KILL).expect("a process of ours can be ended");
-        }
+        named.for_each(|row| row.signal(Signal::KILL));
+    }
+
+    /// Sends a signal to every descendant.
+    ///
+    /// # Panics
+    /// When one has just ended.
+    pub fn signal(self, signal: Signal) {
+        self.rows().iter().for_each(|row| row.signal(signal));
     }
 
     /// The descendants, without the root.
@@ -75,6 +80,13 @@ impl ProcessTree {
             found.extend(children);
             others = rest;
         }
+    }
+}
+
+impl Row {
+    fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.id).ok().and_then(Pid::from_raw).expect("a process has an id");
+        kill_process(id, signal).expect("a process of ours takes signals");
     }
 }
 

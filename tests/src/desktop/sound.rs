@@ -1,9 +1,14 @@
-//! Microphones that nobody sees: a PulseAudio server without hardware, which says who listens.
+//! Microphones and speakers that nobody sees: a PulseAudio server without hardware, which says who listens and what is
+//! played.
 
 use std::f64::consts::TAU;
+use std::io::Read as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use incamera_devices::SystemClock;
 use incamera_devices::wav::WavWriter;
 
 /// The server and everything that uses it are processes of this computer; it may be busy.
@@ -19,6 +24,41 @@ const TONE_SECONDS: u32 = 150;
 pub struct Sound {
     server: Child,
     folder: tempfile::TempDir,
+}
+
+/// What is played on a speaker is looked at in parts of this many bytes: 100 ms of 16 bits.
+const PART: usize = 2 * 4_800;
+
+/// Samples of this size are no silence.
+const AUDIBLE: u16 = 100;
+
+/// A speaker, whose plug can be pulled.
+pub struct VirtualSpeaker<'a> {
+    sound: &'a Sound,
+    name: &'static str,
+    module: String,
+}
+
+/// Somebody who hears what a speaker plays.
+pub struct Ear {
+    recorder: Child,
+    parts: Receiver<Heard>,
+}
+
+/// A tenth of a second at a speaker.
+struct Heard {
+    /// When it had been played, on the machine's monotonic clock.
+    at_us: u64,
+    volume: Volume,
+}
+
+/// Whether something is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Volume {
+    /// Something is.
+    Loud,
+    /// Nothing is.
+    Silent,
 }
 
 /// A microphone that hears a tone. Its plug can be pulled.
@@ -39,21 +79,31 @@ impl Sound {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         // Anybody may connect, but has to show something of the length of a cookie.
         std::fs::write(folder.path().join("cookie"), [0; 256]).expect("a file can be written");
-        let socket = folder.path().join("native");
-        let socket = format!("module-native-protocol-unix auth-anonymous=1 socket={}", socket.display());
-        let modules =
-            [&socket, "module-null-sink sink_name=speaker", "module-null-source source_name=microphone"];
-        let server = Command::new("pulseaudio")
-            .args(["-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--log-level=error"])
-            .args(modules.iter().flat_map(|module| ["-L", module]))
-            .env("HOME", folder.path())
-            .env("XDG_RUNTIME_DIR", folder.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("pulseaudio (package pulseaudio) can be started");
-        let sound = Self { server, folder };
-        sound.wait_until(|sound| sound.control(&["info"]).is_some());
+        let sound = Self { server: serve(folder.path()), folder };
+        sound.wait_until_there();
         sound
+    }
+
+    /// Ends the server as a crash would.
+    ///
+    /// # Panics
+    /// When it is gone already.
+    pub fn crash(&mut self) {
+        self.server.kill().expect("the server runs");
+        self.server.wait().expect("it is our child");
+    }
+
+    /// Starts it again after a crash, at the same place.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_again(&mut self) {
+        self.server = serve(self.folder.path());
+        self.wait_until_there();
+    }
+
+    fn wait_until_there(&self) {
+        self.wait_until(|sound| sound.control(&["info"]).is_some());
     }
 
     /// The environment of programs that are to use it.
@@ -92,6 +142,52 @@ impl Sound {
         };
         self.wait_until(is_played);
         self.wait_until(|sound| !is_played(sound));
+    }
+
+    /// Plugs in a speaker called `name`, which the system does not prefer.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    #[must_use]
+    pub fn plug_in_speaker(&self, name: &'static str) -> VirtualSpeaker<'_> {
+        VirtualSpeaker { sound: self, name, module: self.sink(name) }
+    }
+
+    fn sink(&self, name: &str) -> String {
+        let shown = format!("sink_properties=device.description={name}");
+        // Unlike a real speaker it would sleep for two seconds before its first sound otherwise.
+        self.load(&["module-null-sink", &format!("sink_name={name}"), "rate=48000", "norewinds=1", &shown])
+    }
+
+    /// Listens to what is played on the speaker of the system.
+    ///
+    /// # Panics
+    /// When it cannot be recorded.
+    #[must_use]
+    pub fn ear(&self) -> Ear {
+        self.ear_at("speaker")
+    }
+
+    fn ear_at(&self, name: &str) -> Ear {
+        let mut command = Command::new("parec");
+        command.args(["--raw", "--latency-msec=20", "--format=s16le", "--rate=48000", "--channels=1"]);
+        command.args(["-d", &format!("{name}.monitor")]).envs(self.environment());
+        let mut recorder =
+            command.stdout(Stdio::piped()).spawn().expect("parec (package pulseaudio-utils) can be run");
+        let mut sound = recorder.stdout.take().expect("standard output is a pipe");
+        let (heard, parts) = channel();
+        std::thread::spawn(move || {
+            let mut part = [0; PART];
+            while sound.read_exact(&mut part).is_ok() {
+                let mut samples = part.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
+                let is_loud = samples.any(|sample| sample.unsigned_abs() > AUDIBLE);
+                let volume = if is_loud { Volume::Loud } else { Volume::Silent };
+                if heard.send(Heard { at_us: SystemClock.now().as_micros(), volume }).is_err() {
+                    break;
+                }
+            }
+        });
+        Ear { recorder, parts }
     }
 
     /// Plugs in a microphone called `name` that hears a tone of `hz`, and makes it the one that the system prefers.
@@ -144,6 +240,22 @@ impl Sound {
     }
 }
 
+/// Starts a server whose files are in `folder`.
+fn serve(folder: &Path) -> Child {
+    let socket = folder.join("native");
+    let socket = format!("module-native-protocol-unix auth-anonymous=1 socket={}", socket.display());
+    let modules =
+        [&socket, "module-null-sink sink_name=speaker", "module-null-source source_name=microphone"];
+    Command::new("pulseaudio")
+        .args(["-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--log-level=error"])
+        .args(modules.iter().flat_map(|module| ["-L", module]))
+        .env("HOME", folder)
+        .env("XDG_RUNTIME_DIR", folder)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("pulseaudio (package pulseaudio) can be started")
+}
+
 impl Drop for Sound {
     fn drop(&mut self) {
         // Failing means that it is gone already.
@@ -167,6 +279,64 @@ impl VirtualMicrophone<'_> {
     /// When the server refuses.
     pub fn plug(&mut self) {
         self.module = self.sound.source(self.name);
+    }
+}
+
+impl VirtualSpeaker<'_> {
+    /// Pulls its plug.
+    ///
+    /// # Panics
+    /// When it is not plugged in.
+    pub fn unplug(&self) {
+        self.sound.control(&["unload-module", &self.module]).expect("the sink goes");
+    }
+
+    /// Plugs it in again.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub fn plug(&mut self) {
+        self.module = self.sound.sink(self.name);
+    }
+
+    /// Listens to what it plays, until its plug is pulled.
+    ///
+    /// # Panics
+    /// When it cannot be recorded.
+    #[must_use]
+    pub fn ear(&self) -> Ear {
+        self.sound.ear_at(self.name)
+    }
+}
+
+impl Ear {
+    /// Begins to listen anew.
+    pub fn forget(&self) {
+        self.parts.try_iter().for_each(drop);
+    }
+
+    /// Waits until this is heard; gives when.
+    ///
+    /// # Panics
+    /// When that does not happen.
+    #[must_use]
+    pub fn wait_for(&self, volume: Volume) -> u64 {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let part = self.parts.recv_timeout(left).expect("the speaker plays, or falls silent");
+            if part.volume == volume {
+                return part.at_us;
+            }
+        }
+    }
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        // Failing means that it is gone already.
+        let _ = self.recorder.kill();
+        let _ = self.recorder.wait();
     }
 }
 

@@ -12,6 +12,8 @@ use crate::window::{host_in, let_in, now_us};
 /// Name of the process that WebKit runs a page in, of which Linux keeps 15 characters.
 const PAGE: &str = "WebKitWebProces";
 
+const SLEPT: &str = "The computer slept, and the meeting on it stopped. Your microphone and picture are off.";
+
 /// So many pictures that differ are no page that is being drawn for the first time.
 const MOVES: u32 = 60;
 
@@ -62,22 +64,27 @@ fn computer_stays_awake_for_a_meeting_and_one_that_sleeps_all_the_same_leaves_no
     let link = host_in(&window, "Ada");
     let mut ben = let_in(&window, &stage, &link, &Cast::named("Ben"));
     ben.wait_for_pictures(1);
-    let screen_on = Asked::ScreenOn("A meeting is going on".to_owned());
-    wait_for_all(&services, &[screen_on, hold(block()), hold(delay())]);
+    let why = "A meeting is held on this computer. It stops for everybody while the computer sleeps.";
+    wait_for_all(&services, &[Asked::ScreenOn(why.to_owned()), hold(block()), hold(delay())]);
 
+    screen.look_elsewhere();
     let began = now_us();
     services.fall_asleep();
     let is_new = |event: &Value| event["t_us"].as_u64() > Some(began) && is_off(event);
     let off = ben.wait_for("streams_changed", PATIENCE, is_new);
     assert!(seconds_since(began, &off) < 1.0, "{off}");
-    wait_for_all(&services, &[release(delay())]);
+    let (title, text) = (
+        "The meeting stops while this computer sleeps".to_owned(),
+        "It is held on this computer, and goes on when it wakes.".to_owned(),
+    );
+    wait_for_all(&services, &[Asked::Notify { id: 1, title, text }, release(delay())]);
     services.wake_up();
     wait_for_all(&services, &[hold(delay())]);
-    window.wait_for_text("The computer slept. Your microphone and picture are off.");
+    window.wait_for_text(SLEPT);
     window.control("button", "Unmute").click();
     window.control("button", "Show picture").click();
     ben.wait_for("streams_changed", PATIENCE, |event| !is_off(event));
-    window.wait_until_gone("The computer slept. Your microphone and picture are off.");
+    window.wait_until_gone(SLEPT);
 
     window.control("button", "End").click();
     window.control("button", "End meeting").click();

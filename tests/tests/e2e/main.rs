@@ -28,6 +28,7 @@ mod phantom_room;
 mod quality;
 mod retained_keys;
 mod screen;
+mod standstill;
 mod together;
 mod turn;
 mod window;

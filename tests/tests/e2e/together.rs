@@ -7,7 +7,7 @@ use incamera_tests::stage::{Cast, PATIENCE, RelayProcess, Stage, Watched, second
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::window::{PROMPT_US, assert_numbers_go_up, host_in, let_in, now_us};
+use crate::window::{PROMPT_US, ask_to_join, assert_numbers_go_up, host_in, let_in, now_us};
 
 /// The key that goes on to the next field, and so keeps what was written (W3C WebDriver section 17.4.2).
 const TAB: char = '\u{e004}';
@@ -105,15 +105,6 @@ fn use_server(window: &Window, relay: &RelayProcess) {
     let key = window.control("textbox", "Key, if its certificate is its own (64 digits)");
     key.write(&format!("{}{TAB}", relay.pin));
     window.control("button", "Back").click();
-}
-
-fn ask_to_join(window: &Window, name: &str, link: &str) {
-    window.control("textbox", "Or join with a link").write(link);
-    window.control("button", "Continue").click();
-    window.control("textbox", "Your name").write(name);
-    window.control("button", "Microphone").choose("Test tone");
-    window.control("button", "Speaker").choose("None");
-    window.control("button", "Ask to join").click();
 }
 
 /// Presses a control; the other window shows what changed, and who is on the command line is told.

@@ -34,6 +34,16 @@ pub(crate) fn host_in(window: &Window, name: &str) -> String {
     window.control("textbox", "Invitation").value()
 }
 
+/// Asks to join as a person would who has copied a link.
+pub(crate) fn ask_to_join(window: &Window, name: &str, link: &str) {
+    window.control("textbox", "Or join with a link").write(link);
+    window.control("button", "Continue").click();
+    window.control("textbox", "Your name").write(name);
+    window.control("button", "Microphone").choose("Test tone");
+    window.control("button", "Speaker").choose("None");
+    window.control("button", "Ask to join").click();
+}
+
 /// Somebody joins, is seen at the door, and is let in.
 pub(crate) fn let_in(window: &Window, stage: &Stage, link: &str, cast: &Cast<'_>) -> Watched {
     let mut person = stage.join(link, cast);

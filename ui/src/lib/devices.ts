@@ -1,4 +1,11 @@
 import type { CameraChoice, DeviceView, MicrophoneChoice, SpeakerChoice } from "./generated";
+import type { DeviceNote } from "./meeting";
+import { t } from "./text";
+
+/** What is worth knowing about a device, as it is said. */
+export function noteInWords(note: DeviceNote): string {
+  return note.what === "instead" ? t(`devices.instead.${note.device}`) : t(`devices.${note.what}.${note.device}`);
+}
 
 /** A choice in the word that menus and the settings file have for it. */
 export function wordOf(choice: { kind: string; id?: string }): string {

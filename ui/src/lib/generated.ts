@@ -562,7 +562,7 @@ link: string, } | { "change": "forget_all" };
 
 export type Notifying = "on" | "off";
 
-export type Topic = "knock" | "chat";
+export type Topic = "knock" | "chat" | "sleep";
 
 export type Notice = { 
 /**

@@ -45,11 +45,12 @@ export interface Trouble {
   advice: string;
 }
 
-/** What is worth knowing about a device: it does not work, or another one stands in for it. */
-export interface DeviceNote {
-  device: Device;
-  what: "lost" | "instead";
-}
+/** What is worth knowing about a device. */
+export type DeviceNote =
+  /** It does not work, or what the computer has for all of its kind does not answer. */
+  | { device: Device; what: "lost" | "system" }
+  /** Another one stands in for it; never for a camera, as that may show what nobody wanted to be seen. */
+  | { device: Exclude<Device, "camera">; what: "instead" };
 
 /** A meeting as it is shown. Everything in it was told by the app; times are those of `now`. */
 export interface Meeting {
@@ -92,6 +93,7 @@ export interface Meeting {
   ending: StopReason | null;
   isOver: boolean;
   ownLevel: number;
+  /** The most important first. */
   deviceNotes: DeviceNote[];
   /** Whether the computer slept, and everything of ours is off since then. */
   hasSlept: boolean;
@@ -263,10 +265,11 @@ export function apply(meeting: Meeting, event: AppEvent, now: number): void {
       hear(meeting, event.levels, now);
       break;
     case "device_opened":
-      note(meeting, event.device, event.which === "chosen" ? null : "instead");
+      if (event.which === "chosen" || event.device === "camera") dismiss(meeting, event.device);
+      else note(meeting, { device: event.device, what: "instead" });
       break;
     case "device_lost":
-      note(meeting, event.device, "lost");
+      note(meeting, { device: event.device, what: SYSTEMS.has(event.code) ? "system" : "lost" });
       break;
     case "problem":
       meeting.problems = [...meeting.problems, event].slice(-MOST_TROUBLES);
@@ -358,14 +361,21 @@ function receive(meeting: Meeting, line: ChatLine): void {
   meeting.announcement = { kind: "chat", name: line.name, text };
 }
 
-/** Says nothing more of a device: another one was chosen, or none is wanted. */
+/** What is told of a device when no device of its kind can work. */
+const SYSTEMS: ReadonlySet<string> = new Set(["device.no_audio_system", "device.no_video_system"]);
+
+/** Says nothing more of a device: it works, another one was chosen, or none is wanted. */
 export function dismiss(meeting: Meeting, device: Device): void {
-  note(meeting, device, null);
+  meeting.deviceNotes = meeting.deviceNotes.filter((one) => one.device !== device);
 }
 
-function note(meeting: Meeting, device: Device, what: DeviceNote["what"] | null): void {
-  const others = meeting.deviceNotes.filter((one) => one.device !== device);
-  meeting.deviceNotes = what === null ? others : [...others, { device, what }];
+/** What the others miss comes first. */
+const DEVICES: readonly Device[] = ["microphone", "speaker", "camera"];
+
+function note(meeting: Meeting, what: DeviceNote): void {
+  dismiss(meeting, what.device);
+  meeting.deviceNotes.push(what);
+  meeting.deviceNotes.sort((one, other) => DEVICES.indexOf(one.device) - DEVICES.indexOf(other.device));
 }
 
 function hear(meeting: Meeting, levels: readonly { member: string | null; dbov: number }[], now: number): void {

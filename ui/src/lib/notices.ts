@@ -2,11 +2,18 @@ import type { AppEvent, Notice } from "./generated";
 import { legible } from "./legible";
 import { t } from "./text";
 
+/** Who we are, and what a notification depends on besides. */
+export interface Surroundings {
+  own: string | undefined;
+  isSharing: boolean;
+  isHeldHere: boolean;
+}
+
 /**
  * What the desktop tells a person who looks elsewhere. While the screen is shared the others see it too: then neither names
  * nor what was written are in it.
  */
-export function noticeOf(event: AppEvent, own: string | undefined, isSharing: boolean): Notice | null {
+export function noticeOf(event: AppEvent, { own, isSharing, isHeldHere }: Surroundings): Notice | null {
   switch (event.event) {
     case "knocked":
       return {
@@ -21,6 +28,8 @@ export function noticeOf(event: AppEvent, own: string | undefined, isSharing: bo
         title: isSharing ? t("notice.chat.anybody") : t("notice.chat", { name: event.line.name }),
         text: isSharing ? "" : legible(event.line.text),
       };
+    case "slept":
+      return isHeldHere ? { topic: "sleep", title: t("notice.sleep"), text: t("notice.sleep.note") } : null;
     default:
       return null;
   }

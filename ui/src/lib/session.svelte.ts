@@ -90,6 +90,11 @@ export class Session {
     setInterval(() => (this.now = clock()), 250);
   }
 
+  /** Whether the meeting stands still for everybody while this computer sleeps. */
+  get isHeldHere(): boolean {
+    return this.meeting.isHost && this.place === "this_computer";
+  }
+
   /** How the person comes into a meeting: what is off has never been on. */
   get entrance(): Entrance {
     return {
@@ -299,11 +304,11 @@ export class Session {
 
   #told(event: AppEvent): void {
     if (event.event === "state_changed" && event.state === "in_meeting" && this.meeting.enteredAt === null)
-      void app.keepAwake(t("awake.why"));
+      void app.keepAwake(t(this.isHeldHere ? "awake.why.here" : "awake.why"));
     this.#apply(event, clock());
     const own = this.meeting.people.find((one) => one.is_self)?.member;
-    const isSharing = this.meeting.shared !== null;
-    const notice = this.settings.notifications === "on" ? noticeOf(event, own, isSharing) : null;
+    const surroundings = { own, isSharing: this.meeting.shared !== null, isHeldHere: this.isHeldHere };
+    const notice = this.settings.notifications === "on" ? noticeOf(event, surroundings) : null;
     if (notice) void app.notify(notice);
     if (event.event === "slept") this.isMuted = this.isCameraOff = true;
     const tone = toneOf(event);

@@ -65,7 +65,7 @@ export const de: Record<keyof typeof en, Message> = {
   "meeting.media.lost": "Verbindung zum Medienserver verloren. Sie wird neu aufgebaut …",
   "meeting.media.stopped.link_lost":
     "Ton und Bild sind angehalten: Vom Besprechungsserver kam zu lange nichts. Die Verbindung wird neu aufgebaut …",
-  "meeting.media.stopped.rejoining": "Ihre Schlüssel sind verloren. Sie werden neu eingelassen …",
+  "meeting.media.stopped.rejoining": "Sie haben Ihren Platz in der Besprechung verloren und bitten neu um Einlass …",
   "meeting.media.stopped.stopped": "Die Besprechung ist vorbei.",
   "meeting.locked": "Abgeschlossen: Niemand kann dazukommen",
   "meeting.alone": "Sie sind noch allein",
@@ -95,7 +95,7 @@ export const de: Record<keyof typeof en, Message> = {
   "devices.title": "Geräte",
   "devices.done": "Fertig",
   "devices.test": "Prüfklang abspielen",
-  "devices.test.playing": "Spielt…",
+  "devices.test.playing": "Spielt …",
   "devices.muted.note":
     "Solange Sie stumm sind, verlässt nur Stille diesen Computer. Das Mikrofon bleibt offen, damit Sie erfahren, wenn Sie sprechen. Eine ausgeschaltete Kamera ist geschlossen.",
   "devices.lost.microphone": "Ihr Mikrofon geht nicht. Stecken Sie es wieder ein oder wählen Sie ein anderes.",
@@ -103,7 +103,12 @@ export const de: Record<keyof typeof en, Message> = {
   "devices.lost.camera": "Ihre Kamera geht nicht. Stecken Sie sie wieder ein oder wählen Sie eine andere.",
   "devices.instead.microphone": "Ihr Mikrofon wurde ausgesteckt. Bis es wieder da ist, wird das des Systems benutzt.",
   "devices.instead.speaker": "Ihr Lautsprecher wurde ausgesteckt. Bis er wieder da ist, wird der des Systems benutzt.",
-  "devices.instead.camera": "Ihre Kamera wurde ausgesteckt. Bis sie wieder da ist, wird eine andere benutzt.",
+  "devices.system.microphone":
+    "Das Tonsystem dieses Computers antwortet nicht. Sobald es das wieder tut, sind Sie wieder zu hören.",
+  "devices.system.speaker":
+    "Das Tonsystem dieses Computers antwortet nicht. Sobald es das wieder tut, hören Sie die anderen wieder.",
+  "devices.system.camera":
+    "Das Kamerasystem dieses Computers antwortet nicht. Sobald es das wieder tut, sind Sie wieder zu sehen.",
 
   "tile.you": "Sie",
   "tile.nopicture": "Kein Bild",
@@ -369,8 +374,13 @@ export const de: Record<keyof typeof en, Message> = {
   "notice.knock.anybody": "Jemand möchte beitreten",
   "notice.chat": "{name} hat geschrieben",
   "notice.chat.anybody": "Jemand hat geschrieben",
+  "notice.sleep": "Die Besprechung ruht, solange dieser Computer schläft",
+  "notice.sleep.note": "Sie läuft auf diesem Computer und geht weiter, wenn er aufwacht.",
   "awake.why": "Eine Besprechung läuft",
+  "awake.why.here": "Auf diesem Computer läuft eine Besprechung. Solange er schläft, ruht sie für alle.",
   "meeting.slept": "Der Computer hat geschlafen. Ihr Mikrofon und Ihr Bild sind aus.",
+  "meeting.slept.here":
+    "Der Computer hat geschlafen, und mit ihm die Besprechung. Ihr Mikrofon und Ihr Bild sind aus.",
   "settings.notifications": "Anklopfen und Chat melden, wenn ich woanders hinsehe",
   "settings.notifications.note": "Durch Mitteilungen dieses Computers. Solange Sie Ihren Bildschirm teilen, stehen keine Namen darin.",
   "meeting.muted.hint": "Sie sind stumm. Halten Sie zum Sprechen die Leertaste.",

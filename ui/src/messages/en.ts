@@ -63,7 +63,7 @@ export const en = {
   "meeting.media.lost": "Connection to the media server lost. Connecting again…",
   "meeting.media.stopped.link_lost":
     "Sound and pictures are stopped: nothing has come from the meeting server for too long. Connecting again…",
-  "meeting.media.stopped.rejoining": "Your keys were lost. You are being let in again…",
+  "meeting.media.stopped.rejoining": "You lost your place in the meeting, and are asking to be let in again…",
   "meeting.media.stopped.stopped": "The meeting is over.",
   "meeting.locked": "Locked: nobody new can come in",
   "meeting.alone": "You are alone so far",
@@ -100,7 +100,10 @@ export const en = {
   "devices.lost.camera": "Your camera does not work. Plug it in again or choose another one.",
   "devices.instead.microphone": "Your microphone was unplugged. The one of the system is used until it is back.",
   "devices.instead.speaker": "Your speaker was unplugged. The one of the system is used until it is back.",
-  "devices.instead.camera": "Your camera was unplugged. Another one is used until it is back.",
+  "devices.system.microphone":
+    "The sound system of this computer does not answer. You are heard again as soon as it does.",
+  "devices.system.speaker": "The sound system of this computer does not answer. You hear the others again as soon as it does.",
+  "devices.system.camera": "The camera system of this computer does not answer. You are seen again as soon as it does.",
 
   "tile.you": "You",
   "tile.nopicture": "No picture",
@@ -358,8 +361,12 @@ export const en = {
   "notice.knock.anybody": "Somebody asks to join",
   "notice.chat": "{name} wrote",
   "notice.chat.anybody": "Somebody wrote",
+  "notice.sleep": "The meeting stops while this computer sleeps",
+  "notice.sleep.note": "It is held on this computer, and goes on when it wakes.",
   "awake.why": "A meeting is going on",
+  "awake.why.here": "A meeting is held on this computer. It stops for everybody while the computer sleeps.",
   "meeting.slept": "The computer slept. Your microphone and picture are off.",
+  "meeting.slept.here": "The computer slept, and the meeting on it stopped. Your microphone and picture are off.",
   "settings.notifications": "Tell me of knocks and chat when I look elsewhere",
   "settings.notifications.note": "By notifications of this computer. While you share your screen there are no names in them.",
   "meeting.muted.hint": "You are muted. Hold Space to talk.",

@@ -185,6 +185,52 @@ fn device_whose_stream_the_server_moved_is_told_too() {
     assert!(opened(Which::Instead)(&next()));
 }
 
+/// A microphone whose openings go as `outcomes` say, and well after that.
+fn trying(outcomes: Vec<DeviceError>, otherwise: Otherwise, desk: &Desk) -> Order<dyn AudioSource> {
+    let (outcomes, desk) = (Mutex::new(outcomes.into_iter()), desk.clone());
+    let choice = DeviceChoice::Device(DeviceId::new("set".to_owned()));
+    Order::Use(Some(Opener::new(choice, otherwise, move |choice| {
+        let is_chosen = matches!(choice, DeviceChoice::Device(_));
+        if is_chosen && let Some(error) = outcomes.lock().unwrap().next() {
+            return Err(error);
+        }
+        let name = if is_chosen { "set" } else { "built-in" };
+        Ok(Box::new(Plugged { desk: desk.clone(), name: name.to_owned() }) as Box<dyn AudioSource>)
+    })))
+}
+
+#[test]
+fn device_that_is_back_while_its_stand_in_is_being_opened_is_used_after_all() {
+    let desk = Desk::with(&["built-in", "set"]);
+    let (told, mut events) = unbounded_channel();
+    let (mut heard, orders) = Heard::new(None, told);
+    let (mut now, mut block) = (Mono::from_micros(1_000_000), AudioBlock::silent());
+    let mut next = || next_event(|now| heard.poll_block(now, &mut block), &mut now, &mut events);
+    orders.send(trying(vec![DeviceError::Missing], Otherwise::SystemDefault, &desk)).unwrap();
+    orders.send(desk.present()).unwrap();
+    assert!(opened(Which::Instead)(&next()));
+    assert!(opened(Which::Chosen)(&next()));
+}
+
+#[test]
+fn every_reason_why_there_is_no_device_is_told_once() {
+    let desk = Desk::with(&["set"]);
+    let (told, mut events) = unbounded_channel();
+    let (mut heard, orders) = Heard::new(None, told);
+    let (mut now, mut block) = (Mono::from_micros(1_000_000), AudioBlock::silent());
+    let mut next = || next_event(|now| heard.poll_block(now, &mut block), &mut now, &mut events);
+    let outcomes = vec![DeviceError::Lost, DeviceError::NoAudioSystem, DeviceError::NoAudioSystem];
+    orders.send(trying(outcomes, Otherwise::Nothing, &desk)).unwrap();
+    for expected in ["device.lost", "device.no_audio_system"] {
+        let event = next();
+        assert!(
+            matches!(&event, LocalEvent::DeviceLost { problem, .. } if problem.code == expected),
+            "{event:?}"
+        );
+    }
+    assert!(opened(Which::Chosen)(&next()));
+}
+
 #[test]
 fn sound_goes_on_being_asked_for_while_there_is_no_speaker() {
     let desk = Desk::with(&["set"]);

@@ -11,7 +11,8 @@ use crate::host::{AudioHost, DeviceInfo};
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Tells which microphones and speakers there are, at once and whenever that has changed, on a thread of its own. While
-/// no audio system answers nothing is told: what is open fails by itself then.
+/// no audio system answers nothing is told: what is open fails by itself then. When one answers again it is told anew,
+/// since what was opened meanwhile may stand for something else.
 ///
 /// # Errors
 /// [`DeviceError::Thread`].
@@ -22,10 +23,12 @@ pub fn watch_devices(
         let mut known = None;
         while let Some(now) = waiter.now() {
             let found = AudioHost::open().and_then(|host| host.devices()).ok();
-            if found.is_some() && found != known {
-                changed(found.as_deref().unwrap_or_default());
-                known = found;
+            if let Some(found) = &found
+                && known.as_ref() != Some(found)
+            {
+                changed(found);
             }
+            known = found;
             Waiter::sleep_until(now.plus(LOOK_EVERY));
         }
     })

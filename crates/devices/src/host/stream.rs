@@ -15,10 +15,6 @@ use crate::audio::SAMPLE_RATE_HZ;
 use crate::microphone::CapturePort;
 use crate::speaker::PlaybackPort;
 
-/// Silence of the callbacks after which the device counts as lost. PulseAudio lets a device that only slow streams use
-/// sleep for two seconds, also when a faster one has just begun, and a busy machine adds to that.
-pub(crate) const LOST_AFTER: Duration = Duration::from_secs(4);
-
 /// Additional time until the first callback: wireless devices and idle audio systems take seconds to start.
 pub(crate) const START_PATIENCE: Duration = Duration::from_secs(4);
 

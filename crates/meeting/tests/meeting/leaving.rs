@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use incamera_meeting::{
-    AlarmCode, Command, CommandError, Event, LobbyMode, MediaReport, MeetingState, Presence, RemovalReason,
-    StopReason, Unopened,
+    AlarmCode, Command, CommandError, Event, LobbyMode, MediaReport, MediaStop, MeetingState, Presence,
+    RemovalReason, StopReason, Unopened,
 };
 
 use crate::relay::{Appends, Fate};
@@ -149,6 +149,8 @@ fn member_that_was_removed_for_its_silence_comes_back_by_itself() {
     assert_eq!(world.names(HOST), ["Ben", "Host"]);
     world.connect(1);
     world.run(seconds(5));
+    let rejoins = Event::MediaStopped { why: MediaStop::Rejoining };
+    assert_eq!(world.count(1, |event| *event == rejoins), 1, "it is told why it waits");
     assert_eq!(world.state(1), MeetingState::InMeeting);
     assert_eq!(world.names(HOST), ["Ada", "Ben", "Host"]);
     world.assert_agreement(&[0, 1, 2]);
