@@ -61,6 +61,14 @@ impl ProcessTree {
         self.rows().iter().for_each(|row| row.signal(signal));
     }
 
+    /// Ends all descendants.
+    pub fn end(self) {
+        for id in self.rows().iter().filter_map(|row| Pid::from_raw(i32::try_from(row.id).ok()?)) {
+            // Failing means that it is gone already.
+            let _ = kill_process(id, Signal::KILL);
+        }
+    }
+
     /// The descendants, without the root.
     fn rows(self) -> Vec<Row> {
         let mut others: Vec<Row> = std::fs::read_dir("/proc")

@@ -252,6 +252,17 @@ impl Control<'_> {
         self.act("click", &json!({}));
     }
 
+    /// Clicks what closes its own window: that may be gone before the driver can answer.
+    ///
+    /// # Panics
+    /// When something covers it.
+    pub fn click_away(&self) {
+        let path = format!("/session/{}/element/{}/click", self.window.session, self.id);
+        if let Err(why) = self.window.ask("POST", &path, &json!({})) {
+            assert!(why.starts_with("no such window"), "{why}");
+        }
+    }
+
     /// Types text into it.
     ///
     /// # Panics
@@ -306,9 +317,10 @@ impl Control<'_> {
 impl Drop for Window {
     fn drop(&mut self) {
         if !self.session.is_empty() {
-            // Closes the app's window, and with it the app.
             let _ = self.ask("DELETE", &format!("/session/{}", self.session), &Value::Null);
         }
+        // The driver ends the app, but answers before it has; whoever starts the app again would find this one still there.
+        self.processes().end();
         // Failing means that it is gone already.
         let _ = self.driver.kill();
         let _ = self.driver.wait();

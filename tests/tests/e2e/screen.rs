@@ -251,7 +251,7 @@ fn app_shares_the_window_that_was_chosen_until_either_of_its_own_says_stop_or_it
     let refusal =
         window.run("return window.__TAURI_INTERNALS__.invoke('screens').then(() => 'allowed', String)");
     assert!(refusal.as_str().is_some_and(|why| why.contains("not allowed")), "{refusal}");
-    let stop = || window.control("button", "Stop sharing").click();
+    let stop = || window.control("button", "Stop sharing").click_away();
     prompt(&mut ben, stop, "streams_changed", |event| !has_screen(event));
     wait_until("no small window", || !has_small_window(&stage, &screen));
     window.turn_to("Incamera");
