@@ -40,8 +40,8 @@ pub enum Command {
         /// Which.
         switch: Switch,
     },
-    /// Leave, and take no further part whatever happens: also where the rules would have a last host stay, and
-    /// without waiting for anybody.
+    /// Leave, and take no further part whatever happens: also where the rules would have a last host stay. Waits up
+    /// to 2 s until the others have the goodbye; asked for once more, for nobody.
     Close,
 }
 

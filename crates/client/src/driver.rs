@@ -267,14 +267,15 @@ impl MeetingDriver {
         self.incoming.order(Inbound::Tallies);
     }
 
-    /// Leaves, and takes no further part even where the rules would have us stay.
+    /// Leaves, and takes no further part even where the rules would have us stay. It is over when the machine says so,
+    /// which waits for the goodbye to be in the log; asked for once more, at once.
     fn close(&mut self) {
         let leave = Input::Command(incamera_meeting::Command::Leave);
         if let Err(refused) = self.machine.handle_input(clock::now(), leave) {
             tracing::debug!(code = incamera_types::Fault::code(&refused), "closed without leaving");
+            self.is_over = true;
         }
         self.drain();
-        self.is_over = true;
     }
 
     fn command(&mut self, command: Command) {

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use incamera_tests::stage::{PATIENCE, Stage};
+use incamera_tests::stage::{Cast, PATIENCE, Stage, Watched};
 use rustix::io::ioctl_fionread;
 use rustix::pipe::fcntl_setpipe_size;
 use rustix::process::{Pid, Signal, kill_process};
@@ -55,4 +55,34 @@ fn a_reader_that_does_not_read_holds_up_neither_the_meeting_nor_its_end() {
         host.wait().expect("it is our child");
     }
     assert_eq!(ended.and_then(|ended| ended.code()), Some(0));
+}
+
+#[test]
+fn everybody_who_leaves_at_one_moment_is_seen_to_leave() {
+    let stage = Stage::for_meeting();
+    let (mut host, link) = stage.host(&Cast::quiet("Ada"));
+    // The goodbye of one is overtaken by the commit that removes another, more often than not.
+    for round in 0..3 {
+        let names = [0, 1, 2, 3, 4].map(|guest| format!("Guest {round}-{guest}"));
+        let mut guests: Vec<Watched> =
+            names.iter().map(|name| stage.join(&link, &Cast::quiet(name))).collect();
+        for guest in &mut guests {
+            guest.wait_for("state_changed", PATIENCE, |event| event["state"] == "in_meeting");
+        }
+        for guest in &guests {
+            guest.signal(Signal::INT);
+        }
+        for guest in guests {
+            let outcome = guest.outcome(ENDS_WITHIN);
+            assert_eq!(outcome.code, Some(0), "{outcome:?}");
+            let last = outcome.events.last().expect("something is said");
+            assert_eq!(last["event"], "ended", "{outcome:?}");
+            assert_eq!(last["reason"], "left", "{outcome:?}");
+        }
+        // Whoever is not heard to leave is removed after a minute of silence, which is not leaving.
+        for _ in &names {
+            host.wait_for("left", ENDS_WITHIN, |_| true);
+        }
+    }
+    assert_eq!(host.leave().code, Some(0));
 }
