@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use incamera_relay_proto::TextSecret;
+use incamera_types::RelayAddress;
 use serde::{Deserialize, Deserializer};
 
 use crate::digest::sha256;
@@ -80,7 +81,7 @@ pub enum CreateChoice {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenConfig {
-    /// The token; at least 16 characters.
+    /// The token: 16 to 128 visible characters of ASCII.
     #[serde(deserialize_with = "secret")]
     pub token: TextSecret,
     /// Rooms that may exist at one time by it.
@@ -212,9 +213,12 @@ impl RelayConfig {
             return wrong("create.tokens", "nobody could make a room: a token and a room for it are needed");
         }
         if let CreateChoice::Tokens(tokens) = &self.create
-            && tokens.iter().any(|token| !(16..=128).contains(&token.token.expose().len()))
+            && !tokens.iter().all(|token| is_token(token.token.expose()))
         {
-            return wrong("create.tokens", "a token has 16 to 128 characters");
+            return wrong(
+                "create.tokens",
+                "a token has 16 to 128 letters, digits and signs of ASCII, no blanks",
+            );
         }
         if let CreateChoice::Tokens(tokens) = &self.create
             && tokens.iter().any(|token| token.token.expose().starts_with(EXAMPLE_TOKEN))
@@ -233,10 +237,10 @@ impl RelayConfig {
             SfuChoice::Whip { publish_url, subscribe_url, .. }
                 if !is_secure(publish_url, "https") || !is_secure(subscribe_url, "https") =>
             {
-                return wrong("sfu.whip", "the URLs begin with https://, or http:// on this machine");
+                return wrong("sfu.whip", "the URLs are https://HOST…, or http:// on this machine");
             }
             SfuChoice::Janus { url, .. } if !is_secure(url, "wss") => {
-                return wrong("sfu.janus.url", "it begins with wss://, or ws:// on this machine");
+                return wrong("sfu.janus.url", "it is wss://HOST…, or ws:// on this machine");
             }
             _ => {}
         }
@@ -249,16 +253,22 @@ impl RelayConfig {
         if self.media.public_addresses.iter().any(|address| address.ip().is_unspecified()) {
             return wrong("media.public_addresses", "members cannot reach an unspecified address");
         }
-        let begins = |url: &String, schemes: [&str; 2]| schemes.iter().any(|scheme| url.starts_with(scheme));
-        if !self.ice.stun.iter().all(|url| begins(url, ["stun:", "stuns:"])) {
-            return wrong("ice.stun", "a URL begins with stun: or stuns:");
+        if !self.ice.stun.iter().all(|url| is_ice_url(url, ["stun", "stuns"])) {
+            return wrong("ice.stun", "a URL is stun:HOST[:PORT] or stuns:HOST[:PORT]");
         }
         let Some(turn) = &self.ice.turn else { return Ok(()) };
         if turn.urls.is_empty() || turn.secret.expose().is_empty() {
             return wrong("ice.turn", "both urls and secret are needed");
         }
-        if !turn.urls.iter().all(|url| begins(url, ["turn:", "turns:"])) {
-            return wrong("ice.turn.urls", "a URL begins with turn: or turns:");
+        if !turn.urls.iter().all(|url| is_ice_url(url, ["turn", "turns"])) {
+            return wrong("ice.turn.urls", "a URL is turn:HOST[:PORT] or turns:HOST[:PORT]");
+        }
+        let is_by_udp = |url: &String| url.starts_with("turn:") && !url.ends_with("?transport=tcp");
+        if !turn.urls.iter().any(is_by_udp) {
+            return wrong(
+                "ice.turn.urls",
+                "clients speak to TURN servers over UDP only: a turn: URL is needed",
+            );
         }
         Ok(())
     }
@@ -307,11 +317,26 @@ fn located(text: &str, error: &toml::de::Error) -> String {
     }
 }
 
-/// Whether a URL uses TLS, or its plain variant towards loopback or a private test network address.
+/// Whether this can be given on a command line and on a line of standard input, as clients take it.
+fn is_token(text: &str) -> bool {
+    (16..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Whether a STUN or TURN URL (RFC 7064, RFC 7065) has one of these schemes and names a host.
+fn is_ice_url(url: &str, schemes: [&str; 2]) -> bool {
+    url.split_once(':').is_some_and(|(scheme, rest)| {
+        let server = rest.split_once('?').map_or(rest, |(server, _)| server);
+        schemes.contains(&scheme) && RelayAddress::parse(server).is_ok()
+    })
+}
+
+/// Whether a URL names a host and uses TLS, or its plain variant towards loopback or a private test network address.
 fn is_secure(url: &str, scheme: &str) -> bool {
     let plain = scheme.strip_suffix('s').unwrap_or(scheme);
     match url.split_once("://") {
-        Some((found, _)) if found == scheme => true,
+        Some((found, rest)) if found == scheme => {
+            !rest.is_empty() && !rest.starts_with(['/', ':']) && !rest.contains(char::is_whitespace)
+        }
         Some((found, rest)) if found == plain => {
             let authority = rest.split('/').next().unwrap_or_default();
             let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
@@ -398,6 +423,38 @@ mod tests {
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(named), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_could_make_use_of_is_no_valid_configuration() {
+        let base = "listen = ['127.0.0.1:0']\ncreate = 'anyone'\n";
+        for (text, named) in [
+            (
+                "sfu = { whip = { publish_url = 'https://', subscribe_url = 'https://s/{stream}' } }",
+                "sfu.whip",
+            ),
+            (
+                "sfu = { whip = { publish_url = 'https:// s', subscribe_url = 'https://s/{stream}' } }",
+                "sfu.whip",
+            ),
+            ("sfu = { janus = { url = 'wss://' } }", "sfu.janus.url"),
+            ("ice = { stun = ['stun:'] }", "ice.stun"),
+            ("ice = { stun = ['stun:a.example:99999'] }", "ice.stun"),
+            ("ice = { turn = { urls = ['turn:a b c:::'], secret = 's' } }", "ice.turn.urls"),
+            ("ice = { turn = { urls = ['turns:a.example'], secret = 's' } }", "UDP"),
+            ("ice = { turn = { urls = ['turn:a.example?transport=tcp'], secret = 's' } }", "UDP"),
+        ] {
+            let error = parse(&format!("{base}{text}")).unwrap_err();
+            assert!(error.contains(named), "{text}: {error}");
+        }
+        let urls = "['turns:a.example:443', 'turn:[2001:db8::1]:3478?transport=udp']";
+        assert!(parse(&format!("{base}ice = {{ turn = {{ urls = {urls}, secret = 's' }} }}")).is_ok());
+        for token in ["                    ", "twenty-visible-signs\n", "zwanzig-zeichen-für-ä"] {
+            let create = format!(
+                "listen = ['127.0.0.1:0']\ncreate = {{ tokens = [{{ token = {token:?}, rooms = 1 }}] }}"
+            );
+            assert!(parse(&create).unwrap_err().contains("create.tokens"), "{token:?}");
         }
     }
 
