@@ -10,8 +10,10 @@ use std::path::PathBuf;
 /// # Errors
 /// When there is no such place, or somebody else could enter it.
 pub fn own_folder() -> io::Result<PathBuf> {
-    let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_dir());
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    // What is empty or relative would be another folder for each place that a process is started from.
+    let named = |variable| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = named("XDG_RUNTIME_DIR").filter(|path| path.is_dir());
+    let home = named("HOME").map(|home| home.join(".local/state"));
     let base = base.or(home).ok_or_else(|| io::Error::other("neither XDG_RUNTIME_DIR nor HOME is set"))?;
     let folder = base.join("incamera");
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
