@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use incamera_client::meeting::{Command, Event as MeetingEvent, KnockNumber, MeetingState, StopReason};
+use incamera_client::meeting::{
+    Command, Event as MeetingEvent, KnockNumber, MAX_CHAT_BYTES, MeetingState, StopReason, Who,
+};
 use incamera_client::{
     Blame, ClientError, Command as ClientCommand, Event, EventStream, LocalEvent, Meeting, MemberId, Pii,
     Problem,
@@ -62,6 +64,7 @@ pub(crate) struct TakingPart {
     state: MeetingState,
     media: Media,
     people: BTreeMap<MemberId, String>,
+    own: Option<MemberId>,
     knocks: BTreeMap<KnockNumber, String>,
     unopened: BTreeSet<MemberId>,
     exit: Option<Exit>,
@@ -86,6 +89,7 @@ impl TakingPart {
             state: MeetingState::Connecting,
             media: Media::NotTried,
             people: BTreeMap::new(),
+            own: None,
             knocks: BTreeMap::new(),
             unopened: BTreeSet::new(),
             exit: None,
@@ -191,6 +195,9 @@ impl TakingPart {
             MeetingEvent::StateChanged { state } => self.state = *state,
             MeetingEvent::Joined { member } => {
                 self.people.insert(member.member, member.name.reveal().clone());
+                if member.who == Who::Ourselves {
+                    self.own = Some(member.member);
+                }
             }
             MeetingEvent::Left { member, .. } | MeetingEvent::Removed { member, .. } => {
                 self.people.remove(member);
@@ -255,9 +262,12 @@ impl TakingPart {
         let command = match request {
             Request::Admit { who } => self.knock(who).map(|knock| Command::Admit { knock }),
             Request::Deny { who } => self.knock(who).map(|knock| Command::Deny { knock }),
-            Request::Remove { who } => self.member(who).map(|member| Command::Remove { member }),
+            Request::Remove { who } => self.other(who).map(|member| Command::Remove { member }),
             Request::Lock => Ok(Command::Lock),
             Request::Unlock => Ok(Command::Unlock),
+            Request::Say { text } if !(1..=MAX_CHAT_BYTES).contains(&text.len()) => {
+                Err(format!("A line has 1 to {MAX_CHAT_BYTES} bytes."))
+            }
             Request::Say { text } => Ok(Command::SendChat { text: Pii::new(text.clone()) }),
             Request::Show => return Answer { ok: true, text: self.overview() },
         };
@@ -278,8 +288,10 @@ impl TakingPart {
                 .find(|knock| knock.0.to_string() == who)
                 .ok_or_else(|| format!("Nobody waits in the lobby under the number {who}."));
         }
-        only(self.knocks.iter().filter(|(_, name)| *name == who).map(|(knock, _)| *knock)).map_err(|many| {
-            format!("{many} people called {who} wait in the lobby. Use the number that `show` prints.")
+        let called = self.knocks.iter().filter(|(_, name)| *name == who).map(|(knock, _)| *knock);
+        only(called).map_err(|many| match many {
+            0 => format!("Nobody called {who} waits in the lobby."),
+            _ => format!("{many} people called {who} wait in the lobby. Use the number that `show` prints."),
         })
     }
 
@@ -288,9 +300,19 @@ impl TakingPart {
         if let Some(member) = self.people.keys().find(|member| member.to_string() == who) {
             return Ok(*member);
         }
-        only(self.people.iter().filter(|(_, name)| *name == who).map(|(member, _)| *member)).map_err(|many| {
-            format!("{many} people called {who} are in the meeting. Use the id that `show` prints.")
+        let called = self.people.iter().filter(|(_, name)| *name == who).map(|(member, _)| *member);
+        only(called).map_err(|many| match many {
+            0 => format!("Nobody called {who} is in the meeting."),
+            _ => format!("{many} people called {who} are in the meeting. Use the id that `show` prints."),
         })
+    }
+
+    fn other(&self, who: &str) -> Result<MemberId, String> {
+        let member = self.member(who)?;
+        if self.own == Some(member) {
+            return Err("This is yourself. Interrupt incamera-cli to end the meeting.".to_owned());
+        }
+        Ok(member)
     }
 
     fn overview(&self) -> String {

@@ -217,7 +217,7 @@ fn a_folder_that_cannot_be_written_is_told_before_the_meeting() {
 #[test]
 fn the_control_socket_survives_junk_and_serves_its_owner_alone() {
     let stage = Stage::new();
-    let arguments = ["host", "--listen", "127.0.0.1:0", "--audio", "silence", "--json"];
+    let arguments = ["host", "--listen", "127.0.0.1:0", "--name", "Ada", "--audio", "silence", "--json"];
     let mut host = stage.start("Ada", &arguments);
     host.wait_for("state_changed", PATIENCE, |event| event["state"] == "in_meeting");
     let folder = stage.home("Ada").join(".local/state/incamera");
@@ -250,7 +250,13 @@ fn the_control_socket_survives_junk_and_serves_its_owner_alone() {
     let shown = stage.ask("Ada", &["show"]);
     assert!(shown.status.success(), "{shown:?}");
     drop(silent);
-    assert_eq!(stage.ask("Ada", &["remove", "nobody"]).status.code(), Some(2));
+    let too_long = "x".repeat(4_097);
+    let refused = [["remove", "nobody"], ["remove", "Ada"], ["say", ""], ["say", too_long.as_str()]];
+    for request in refused {
+        let answer = stage.ask("Ada", &request);
+        assert_eq!(answer.status.code(), Some(2), "{} {answer:?}", request[0]);
+    }
+    assert!(stage.ask("Ada", &["say", "hello"]).status.success());
     assert_eq!(stage.ask("Ben", &["show"]).status.code(), Some(2));
 
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("the owner may");
@@ -259,6 +265,19 @@ fn the_control_socket_survives_junk_and_serves_its_owner_alone() {
     assert!(String::from_utf8_lossy(&open.stderr).contains("chmod 700"), "{open:?}");
     assert_eq!(host.leave().code, Some(0));
     assert!(!socket.exists(), "the socket goes with the meeting");
+}
+
+#[test]
+fn no_folder_is_made_where_a_program_happens_to_be_started() {
+    let stage = Stage::new();
+    for (variable, value) in [("HOME", ""), ("HOME", "here"), ("XDG_RUNTIME_DIR", ".")] {
+        let mut command = stage.program("incamera-cli", "Ada");
+        command.env_remove("HOME").env(variable, value).arg("show");
+        let shown = command.output().expect("the program starts");
+        assert_eq!(shown.status.code(), Some(2), "{shown:?}");
+        let made = fs::read_dir(stage.home("Ada")).expect("it is a folder").count();
+        assert_eq!(made, 0, "{variable}={value}");
+    }
 }
 
 fn mode(path: &Path) -> u32 {
