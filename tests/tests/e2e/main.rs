@@ -23,6 +23,7 @@ mod hostile_relay;
 mod hostile_sfu;
 mod invitation;
 mod lobby;
+mod offline;
 mod outage;
 mod phantom_room;
 mod quality;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::{
     CongestionControlBuilder, NackGeneratorBuilder, ReceiverReportBuilder, SenderReportBuilder, Slot,
     TwccReceiverBuilder, TwccSenderBuilder,
@@ -129,6 +130,9 @@ fn extension(engine: &mut MediaEngine, uri: &str, kind: RtpCodecKind) -> Result<
 
 /// Timers of ICE, and who begins the DTLS handshake where the SFU offers: the SFU does. It nominates the pair, and so
 /// knows it last: our hello would come before it listens, and this stack repeats a lost flight only after a second.
+///
+/// SFUs are named by address. Names of the local network are not asked for: their socket cannot be had on a computer
+/// without a network, whose meetings with itself would fail with it, and would let everybody nearby speak to us.
 pub(super) fn settings(silence_limit: Duration) -> SettingEngine {
     SettingEngineBuilder::new()
         .with_ice_timeouts(Some(silence_limit), Some(ICE_FAILED_AFTER), Some(ICE_KEEPALIVE))
@@ -138,6 +142,7 @@ pub(super) fn settings(silence_limit: Duration) -> SettingEngine {
         .with_relay_acceptance_min_wait(Some(ICE_RELAY_WAIT))
         .with_answering_dtls_role(RTCDtlsRole::Server)
         .with_include_loopback_candidate(true)
+        .with_multicast_dns_mode(MulticastDnsMode::Disabled)
         .build()
 }
 
