@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use incamera_relay_proto::limits;
 use incamera_sfu::SfuHandle;
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -39,6 +40,8 @@ const HEADER_LIMIT: usize = 16 * 1024;
 const HTTP_LIFE: Duration = Duration::from_secs(300);
 /// and for its last one: a client may wait 25 s for a change of the SFU's streams.
 const LAST_REQUEST_LIMIT: Duration = Duration::from_secs(30);
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1_024;
 /// Pause after a failed accept: the process is out of file descriptors, say.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Longest time that stopping waits for clients to be told.
@@ -149,7 +152,7 @@ pub async fn serve(config: RelayConfig) -> Result<RelayHandle, RelayError> {
     };
     let mut listeners = Vec::new();
     for address in &config.listen {
-        listeners.push(bind(*address).await?);
+        listeners.push(bind(*address)?);
     }
     let addresses: Result<Vec<_>, io::Error> = listeners.iter().map(TcpListener::local_addr).collect();
     let addresses = addresses
@@ -182,11 +185,26 @@ pub async fn serve(config: RelayConfig) -> Result<RelayHandle, RelayError> {
     Ok(RelayHandle { driver, addresses, tls_pin, stopping, connections, tasks })
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, RelayError> {
-    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+fn bind(address: SocketAddr) -> Result<TcpListener, RelayError> {
+    listener(address).map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => RelayError::PortInUse { address },
         _ => RelayError::Bind { address, source },
     })
+}
+
+/// As for media, `[::]` stands for IPv6 alone: else it would take the port of `0.0.0.0` too, and who comes by IPv4
+/// would find the relay and no media.
+fn listener(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // Connections to an earlier start that wind down do not keep the port.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket.into())
 }
 
 fn router(driver: &Arc<RelayDriver>, alive: &mpsc::Sender<()>) -> Router {

@@ -256,3 +256,24 @@ fn the_program_checks_a_configuration_and_says_what_is_wrong() {
     assert_eq!(status, Some(2));
     assert!(said.contains("relay.start.setting"), "{said}");
 }
+
+#[tokio::test]
+async fn all_addresses_of_both_families_are_listened_on_at_one_port() {
+    let everywhere = |listen: &[&str]| RelayConfig {
+        listen: listen.iter().map(|address| address.parse().unwrap()).collect(),
+        ..config()
+    };
+    let relay = serve(everywhere(&["0.0.0.0:0"])).await.unwrap();
+    let port = relay.local_addr().port();
+    relay.stop().await;
+    let [four, six] = [format!("0.0.0.0:{port}"), format!("[::]:{port}")];
+    let relay = serve(everywhere(&[&six, &four])).await.unwrap();
+    for address in [format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
+        assert!(tokio::net::TcpStream::connect(&address).await.is_ok(), "{address}");
+    }
+    relay.stop().await;
+    // Where media is by IPv6 alone, so is the relay.
+    let relay = serve(everywhere(&[&six])).await.unwrap();
+    assert!(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err());
+    relay.stop().await;
+}
