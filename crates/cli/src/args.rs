@@ -1,10 +1,13 @@
 //! The command line: parsing, help and ranges come from this one table.
 
 use std::net::{IpAddr, UdpSocket};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use incamera_client::devices::VideoSize;
+use incamera_client::meeting::MEDIA_STOP_RANGE;
 use incamera_client::{RelayAddress, SfuChoice};
 
 /// Hold and join meetings whose media no server can open.
@@ -90,8 +93,13 @@ pub(crate) struct Host {
     /// Everybody waits until admitted; without it the link is enough
     #[arg(long)]
     pub(crate) lobby: bool,
-    /// Seconds of silence after which a participant's media stops (10 to 120)
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(10..=120), value_name = "S")]
+    /// Seconds of silence after which a participant's media stops (15 to 120)
+    #[arg(
+        long,
+        default_value_t = 30,
+        value_parser = clap::value_parser!(u16).range(in_seconds(&MEDIA_STOP_RANGE)),
+        value_name = "S"
+    )]
     pub(crate) media_deadline: u16,
     /// Seconds of silence after which a participant is removed (20 to 600)
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u16).range(20..=600), value_name = "S")]
@@ -215,6 +223,11 @@ fn tls_pin(text: &str) -> Result<TlsPin, &'static str> {
     Ok(TlsPin(pin))
 }
 
+fn in_seconds(range: &RangeInclusive<Duration>) -> RangeInclusive<i64> {
+    let seconds = |end: &Duration| i64::try_from(end.as_secs()).unwrap_or(i64::MAX);
+    seconds(range.start())..=seconds(range.end())
+}
+
 /// Reads `640x360`.
 fn video_size(text: &str) -> Result<VideoSize, &'static str> {
     let size = text
@@ -266,6 +279,19 @@ mod tests {
         {
             assert!(host(&bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn deadline_for_media_is_one_that_rules_can_have() {
+        let [least, most] = [MEDIA_STOP_RANGE.start(), MEDIA_STOP_RANGE.end()].map(Duration::as_secs);
+        let host = |seconds: u64| {
+            let seconds = seconds.to_string();
+            Arguments::try_parse_from(["incamera-cli", "host", "--media-deadline", &seconds])
+        };
+        assert!(host(least).is_ok() && host(most).is_ok());
+        assert!(host(least - 1).is_err() && host(most + 1).is_err());
+        let help = Arguments::try_parse_from(["incamera-cli", "help", "host"]).err().unwrap().to_string();
+        assert!(help.contains(&format!("media stops ({least} to {most})")), "{help}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub struct HostOptions {
     pub place: RelayPlace,
     /// Whether people wait until they are admitted.
     pub lobby: incamera_meeting::LobbyMode,
-    /// Silence after which media of and to a participant stops; 10 to 120 s.
+    /// Silence after which media of and to a participant stops, in [`incamera_meeting::MEDIA_STOP_RANGE`].
     pub media_stops_after: Duration,
     /// Silence after which a participant is removed; 20 to 600 s.
     pub removed_after: Duration,

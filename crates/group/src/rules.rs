@@ -12,9 +12,10 @@ use incamera_types::{Blame, Context, Fault, FrameSuite, MAX_LEAVES, RoomId};
 pub use delegation::{Delegation, MAX_DELEGATIONS, Powers};
 pub use wire::UnverifiedRules;
 
-/// Bounds of [`Rules::media_stop`].
+/// Bounds of [`Rules::media_stop`]. A view is as old as the newest own heartbeat that was echoed: the next one goes out 5 s
+/// after it, and its echo may take 5 s more without anybody being away.
 pub const MEDIA_STOP_RANGE: core::ops::RangeInclusive<Duration> =
-    Duration::from_secs(10)..=Duration::from_secs(120);
+    Duration::from_secs(15)..=Duration::from_secs(120);
 
 /// Longest [`Rules::removal`].
 pub const MAX_REMOVAL: Duration = Duration::from_secs(3_600);
@@ -214,7 +215,7 @@ pub struct Rules {
     pub lobby: Lobby,
     /// Whether adds are refused.
     pub lock: Lock,
-    /// Silence after which media of and to a member stops; 10–120 s (SEC-08).
+    /// Silence after which media of and to a member stops, in [`MEDIA_STOP_RANGE`] (SEC-08).
     pub media_stop: Duration,
     /// Silence after which a member is removed; from `media_stop` to one hour.
     pub removal: Duration,

@@ -81,7 +81,7 @@ pub use output::Output;
 pub use recording::{MAX_RECORD_BYTES, MAX_RECORDED_PARTICIPANTS, RECORDING_VERSION, Record};
 pub use reply::{Admission, Denial, Reply};
 pub use roster::{MemberView, Presence, RoleView, Verification, Who};
-pub use rules::{LockState, RulesView};
+pub use rules::{LockState, MEDIA_STOP_RANGE, RulesView};
 pub use safeguards::Safeguards;
 pub use secrets::RoomSecrets;
 pub use streams::{

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+pub use incamera_group::MEDIA_STOP_RANGE;
 use incamera_types::FrameSuite;
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use incamera_meeting::LobbyMode;
+use incamera_meeting::{LobbyMode, MEDIA_STOP_RANGE};
 
 use crate::chance::Chance;
 
@@ -34,7 +34,7 @@ impl Setup {
     pub(crate) fn draw(chance: &mut Chance) -> Self {
         let lobby = if chance.happens(500) { LobbyMode::Open } else { LobbyMode::Wait };
         let people = if chance.happens(50) { 12 } else { 3 + chance.below(6) as usize };
-        let media_stops_after = Duration::from_secs(10 + chance.below(6));
+        let media_stops_after = *MEDIA_STOP_RANGE.start() + Duration::from_secs(chance.below(6));
         let relay_from = 2 + chance.below(20);
         let sfu_from = 5 + chance.below(30);
         Self {

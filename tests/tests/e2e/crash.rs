@@ -7,7 +7,7 @@ use rustix::process::Signal;
 #[ignore = "long: ./dev test --full"]
 fn a_killed_participant_is_shown_as_lost_and_removed_by_the_rooms_deadline() {
     let stage = Stage::for_meeting();
-    let deadlines = ["--media-deadline", "10", "--removal-deadline", "20"];
+    let deadlines = ["--media-deadline", "15", "--removal-deadline", "20"];
     let (mut host, link) = stage.host(&Cast { more: &deadlines, ..Cast::quiet("Ada") });
     let mut ben = stage.join(&link, &Cast::quiet("Ben"));
     let mut chloe = stage.join(&link, &Cast::quiet("Chloe"));

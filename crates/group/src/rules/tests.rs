@@ -81,7 +81,7 @@ fn delegates_sign_only_with_an_unbroken_chain_of_sufficient_powers() {
 
 #[test]
 fn values_out_of_range_are_not_signed() {
-    for (media_stop, removal) in [(9, 60), (121, 200), (30, 29), (30, 3_601)] {
+    for (media_stop, removal) in [(14, 60), (121, 200), (30, 29), (30, 3_601)] {
         let bad = Rules {
             media_stop: Duration::from_secs(media_stop),
             removal: Duration::from_secs(removal),

@@ -61,7 +61,7 @@ pub struct Founding {
     pub suite: FrameSuite,
     /// Whether people wait for a host.
     pub lobby: LobbyMode,
-    /// Silence after which media of and to a member stops; 10–120 s.
+    /// Silence after which media of and to a member stops, in [`crate::MEDIA_STOP_RANGE`].
     pub media_stops_after: Duration,
     /// Silence after which a member is removed; from `media_stops_after` to one hour.
     pub removed_after: Duration,
