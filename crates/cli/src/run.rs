@@ -134,7 +134,11 @@ fn input_line() -> Result<String, Refusal> {
     let mut input = std::io::stdin().lock().take(MAX_LINE_BYTES);
     loop {
         let mut byte = [0];
-        let read = input.read(&mut byte).map_err(|why| input_refused(&why))?;
+        let read =
+            input.read(&mut byte).map_err(|why| input_refused(&format!("it cannot be read: {why}")))?;
+        if read == 0 && bytes.is_empty() {
+            return Err(input_refused("nothing came on it"));
+        }
         if read == 0 || byte == *b"\n" {
             return Ok(String::from_utf8_lossy(&bytes).into_owned());
         }
@@ -229,11 +233,11 @@ fn file_refused(error: DeviceError, flag: &str, exit: Exit) -> Refusal {
     Refusal { problem: Problem { what: format!("{flag}: {}", problem.what), ..problem }, exit }
 }
 
-fn input_refused(why: &std::io::Error) -> Refusal {
+fn input_refused(why: &str) -> Refusal {
     let problem = Problem {
         code: "cli.input",
         blame: Blame::Input,
-        what: format!("standard input cannot be read: {why}"),
+        what: format!("the link or token is expected on standard input: {why}"),
         advice: "Give the link or token as an argument, or by a pipe.",
         member: None,
         name: None,

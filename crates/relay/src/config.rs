@@ -311,9 +311,23 @@ impl RelayConfig {
 /// What is wrong and in which line, without the line itself: it may hold a token.
 fn located(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
+    let what = in_words(error.message());
     match before {
-        Some(before) => format!("line {}: {}", before.matches('\n').count() + 1, error.message()),
-        None => error.message().to_owned(),
+        Some(before) => format!("line {}: {what}", before.matches('\n').count() + 1),
+        None => what,
+    }
+}
+
+/// The parser's message, where it is not in its own terms and quotes no text of the file.
+fn in_words(message: &str) -> String {
+    match message.split_once(", expected ") {
+        Some((found, _)) if found.ends_with("unit variant") => {
+            "this choice has settings of its own, which are missing; relay.example.toml shows them".to_owned()
+        }
+        Some((found, _)) if found.contains(": string ") => {
+            "a text is no value of this setting; relay.example.toml shows what is".to_owned()
+        }
+        _ => message.to_owned(),
     }
 }
 
@@ -464,6 +478,20 @@ mod tests {
         let error = toml::from_str::<RelayConfig>(text).unwrap_err();
         let reason = located(text, &error);
         assert!(reason.starts_with("line 3: unknown field `tokn`") && !reason.contains("hidden"), "{reason}");
+    }
+
+    #[test]
+    fn what_stands_in_the_wrong_place_is_told_in_words_and_not_repeated() {
+        for (text, told) in [
+            ("create = 'anyone'\ntls = 'files'", "line 3: this choice has settings of its own"),
+            ("create = 'anyone'\nsfu = 'whip'", "line 3: this choice has settings of its own"),
+            ("create = 'tokens'", "line 2: this choice has settings of its own"),
+            ("create = { tokens = 'hidden-hidden-hidden' }", "line 2: a text is no value"),
+        ] {
+            let text = format!("listen = ['127.0.0.1:0']\n{text}");
+            let reason = located(&text, &toml::from_str::<RelayConfig>(&text).unwrap_err());
+            assert!(reason.starts_with(told) && !reason.contains("hidden"), "{text}: {reason}");
+        }
     }
 
     #[test]

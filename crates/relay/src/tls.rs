@@ -12,6 +12,10 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use crate::{RelayError, TlsChoice};
 
+/// Said of a key with a password.
+const ENCRYPTED: &str = "is encrypted, and nobody is there to type its password when the relay starts: \
+    `openssl pkey -in KEY -out NEW_KEY` writes it without one";
+
 /// What a TLS server needs, and the SHA-256 of its public key (SubjectPublicKeyInfo).
 pub(crate) struct TlsIdentity {
     pub(crate) config: Arc<ServerConfig>,
@@ -70,7 +74,17 @@ fn from_files(
     if chain.is_empty() {
         return Err(refused(format!("{} holds no certificate", certificate.display())));
     }
-    let key_der = PrivateKeyDer::from_pem_slice(&read(key)?)
+    let pem = read(key)?;
+    if is_encrypted(&pem) {
+        return Err(refused(format!("{} {ENCRYPTED}", key.display())));
+    }
+    let key_der = PrivateKeyDer::from_pem_slice(&pem)
         .map_err(|error| refused(format!("{}: {error}", key.display())))?;
     Ok((chain, key_der))
+}
+
+/// Whether a PEM file has a key with a password: PKCS #8 says so in its label, older forms in a header.
+fn is_encrypted(pem: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(pem);
+    text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED")
 }

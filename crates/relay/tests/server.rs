@@ -234,6 +234,28 @@ async fn a_certificate_from_files_is_used_and_another_key_is_refused() {
     assert_eq!(error.code(), "relay.start.certificate");
 }
 
+#[tokio::test]
+async fn a_key_with_a_password_is_told_with_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+    let certificate = folder.path().join("cert.pem");
+    std::fs::write(&certificate, own.cert.pem()).unwrap();
+    for (name, begin) in [
+        ("pkcs8.pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"),
+        ("rsa.pem", "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n"),
+    ] {
+        let key = folder.path().join(name);
+        std::fs::write(&key, format!("{begin}MIIC\n")).unwrap();
+        let tls = TlsChoice::Files { certificate: certificate.clone(), key };
+        let error = serve(RelayConfig { tls, ..config() }).await.map(drop).unwrap_err();
+        assert_eq!(error.code(), "relay.start.certificate");
+        assert!(
+            error.to_string().contains("is encrypted") && error.to_string().contains("openssl pkey"),
+            "{error}"
+        );
+    }
+}
+
 #[test]
 fn the_program_checks_a_configuration_and_says_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();

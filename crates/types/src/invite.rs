@@ -9,6 +9,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::{Blame, Fault, RoomId};
 
 const SCHEME: &str = "incamera://";
+const PAGE_SCHEME: &str = "https://";
 const FORMAT: u8 = 1;
 const FLAG_TLS_PIN: u8 = 1;
 const FIXED_LEN: usize = 1 + 1 + 16 + 16 + 20;
@@ -143,10 +144,10 @@ impl Invite {
         if link.len() > MAX_LINK {
             return Err(InviteError::TooLong);
         }
-        let (relay, payload) = match link.strip_prefix(SCHEME) {
+        let (relay, payload) = match after_scheme(link, SCHEME) {
             Some(rest) => rest.split_once("/#").ok_or(InviteError::NoPayload)?,
             None => {
-                let rest = link.strip_prefix("https://").ok_or(InviteError::Scheme)?;
+                let rest = after_scheme(link, PAGE_SCHEME).ok_or(InviteError::Scheme)?;
                 let (_page, fragment) = rest.split_once("/j#").ok_or(InviteError::NoPayload)?;
                 fragment.split_once('/').ok_or(InviteError::NoPayload)?
             }
@@ -190,6 +191,12 @@ impl Invite {
         bytes.extend_from_slice(self.tls_pin.as_ref().map_or(&[][..], |pin| &pin[..]));
         BASE64.encode(&bytes[..])
     }
+}
+
+/// What follows a scheme, in whatever case that is written (RFC 3986, section 3.1).
+fn after_scheme<'a>(link: &'a str, scheme: &str) -> Option<&'a str> {
+    let (begin, rest) = link.split_at_checked(scheme.len())?;
+    begin.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], InviteError> {
@@ -273,6 +280,22 @@ mod tests {
             let page = format!("https://join.example/j#{}/{}", invite.relay, invite.payload());
             assert_eq!(Invite::parse(&page).unwrap(), invite);
             assert_eq!(Invite::parse(&format!("  {}\n", invite.to_link())).unwrap(), invite);
+        }
+    }
+
+    #[test]
+    fn scheme_and_relay_are_read_in_any_case() {
+        let invite = invite(None);
+        let (relay, payload) = (invite.relay.to_string().to_ascii_uppercase(), invite.payload());
+        for link in [
+            format!("INCAMERA://{relay}/#{payload}"),
+            format!("Incamera://{relay}/#{payload}"),
+            format!("HTTPS://join.example/j#{relay}/{payload}"),
+        ] {
+            assert_eq!(Invite::parse(&link).as_ref(), Ok(&invite), "{link}");
+        }
+        for link in ["incamera:/", "incamerä://x/#AA", "https:/ä"] {
+            assert_eq!(Invite::parse(link), Err(InviteError::Scheme), "{link}");
         }
     }
 

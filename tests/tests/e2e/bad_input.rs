@@ -83,6 +83,19 @@ fn links_that_cannot_be_read_are_refused_with_their_code() {
 }
 
 #[test]
+fn standard_input_on_which_nothing_comes_is_told() {
+    let stage = Stage::new();
+    for arguments in [
+        join("-", &[]),
+        ["host", "--relay", "127.0.0.1:1", "--create-token", "-", "--audio", "silence", "--json"].to_vec(),
+    ] {
+        let outcome = stage.start("Ada", &arguments).outcome(PATIENCE);
+        assert_ends(&outcome, 2);
+        assert!(outcome.events.iter().any(|event| event["code"] == "cli.input"), "{outcome:?}");
+    }
+}
+
+#[test]
 fn a_relay_that_is_not_there_or_not_the_right_one_is_told_apart_from_a_bad_link() {
     let stage = Stage::new();
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
