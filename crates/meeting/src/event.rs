@@ -63,7 +63,7 @@ pub enum StopReason {
     NotConfirmed,
     /// The relay refused the link's right to knock.
     LinkRefused,
-    /// The room's memory at the relay is gone and could not be founded again.
+    /// The room's memory at the relay is gone and was not founded again, or the relay was out of reach for too long.
     RoomLost,
     /// The keys are lost, and nobody but us could let us in again: the meeting is over.
     KeysLost,

@@ -26,6 +26,7 @@
 #[cfg(all(feature = "danger-sabotage", not(debug_assertions)))]
 compile_error!("danger-sabotage switches safeguards off and must not be in a release build");
 
+mod absence;
 mod alarms;
 mod answers;
 mod card;

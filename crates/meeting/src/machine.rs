@@ -23,6 +23,7 @@ use incamera_identity::{DisplayName, SigningKey};
 use incamera_relay_proto::Request;
 use incamera_types::{Epoch, Invite, LeafIndex, MemberId, Mono, Now};
 
+use crate::absence::Absence;
 use crate::alarms::Alarms;
 use crate::answers::Answers;
 use crate::card::CardWatch;
@@ -72,6 +73,7 @@ pub struct MeetingMachine {
     alarms: Alarms,
     // The relay.
     session: Session,
+    absence: Absence,
     log: LogView,
     membership: Option<Membership>,
     tickets: Tickets,

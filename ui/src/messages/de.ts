@@ -239,7 +239,7 @@ export const de: Record<keyof typeof en, Message> = {
     "Vielleicht hat der Besprechungsserver die Besprechung erfunden. Fragen Sie den Gastgeber auf anderem Weg.",
   "end.note.link_refused": "Kopieren Sie den ganzen Link noch einmal, oder bitten Sie den Gastgeber um einen neuen.",
   "end.note.room_lost":
-    "Sie wurde dort geschlossen, oder der Server hat sie verloren. Bitten Sie den Gastgeber um einen neuen Link.",
+    "Sie wurde dort geschlossen, der Server hat sie verloren, oder er war zehn Minuten lang nicht erreichbar. Bitten Sie den Gastgeber um einen neuen Link.",
   "end.note.keys_lost": "Niemand konnte diesen Computer neu einlassen. Bitten Sie den Gastgeber um einen neuen Link.",
   "end.note.create_refused": "Prüfen Sie das Kennwort in den Einstellungen, oder fragen Sie, wer den Server betreibt.",
   "end.note.version": "Aktualisieren Sie Incamera hier, oder bitten Sie die anderen darum.",

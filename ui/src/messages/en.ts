@@ -228,7 +228,7 @@ export const en = {
   "end.note.no_such_room": "Its link no longer works. Ask the host for a new one.",
   "end.note.not_confirmed": "The meeting server may have made up the meeting. Ask the host another way.",
   "end.note.link_refused": "Copy the whole link again, or ask the host for a new one.",
-  "end.note.room_lost": "It was closed there, or the server lost it. Ask the host for a new link.",
+  "end.note.room_lost": "It was closed there, the server lost it, or could not be reached for ten minutes. Ask the host for a new link.",
   "end.note.keys_lost": "Nobody could let this computer in again. Ask the host for a new link.",
   "end.note.create_refused": "Check the password in the settings, or ask whoever runs the server.",
   "end.note.version": "Update Incamera here, or ask the others to.",

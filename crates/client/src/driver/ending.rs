@@ -81,7 +81,7 @@ pub(super) fn problem(why: StopReason) -> Option<Problem> {
         StopReason::RoomLost => (
             "client.ended.room_lost",
             Blame::Relay,
-            "the meeting is no longer at its server: it was closed there, or lost and not founded again",
+            "the meeting is no longer at its server: it was closed or lost there, or the server was out of reach for ten minutes",
             "Ask the host for a new link.",
         ),
         StopReason::KeysLost => (

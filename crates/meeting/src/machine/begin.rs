@@ -14,6 +14,7 @@ use incamera_relay_proto::{SfuKind, TextSecret};
 use incamera_types::{Entropy, FrameSuite, Invite, LinkSecret, Now, RelayAddress, RoomId};
 
 use super::{MediaFlow, MeetingMachine, Timers};
+use crate::absence::Absence;
 use crate::alarms::Alarms;
 use crate::answers::Answers;
 use crate::card::CardWatch;
@@ -219,6 +220,7 @@ impl MeetingMachine {
             outputs: VecDeque::new(),
             alarms: Alarms::default(),
             session: Session::default(),
+            absence: Absence::default(),
             log: LogView::default(),
             membership: None,
             tickets: Tickets::default(),

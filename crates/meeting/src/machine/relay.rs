@@ -10,6 +10,7 @@ use incamera_relay_proto::{
 use incamera_types::{Mono, Now, PROTOCOL_VERSION};
 
 use super::MeetingMachine;
+use crate::absence::RELAY_AWAY_LIMIT;
 use crate::codes::AlarmCode;
 use crate::confirmation::LinkState;
 use crate::door::{Door, Pause, Stage};
@@ -70,9 +71,14 @@ impl MeetingMachine {
         if let Some(door) = &mut self.door {
             door.link_lost();
         }
+        if self.absence.notice(now.mono) >= RELAY_AWAY_LIMIT {
+            let was_in = self.roster.len() > 0;
+            self.stop(if was_in { StopReason::RoomLost } else { StopReason::NotAnswered });
+        }
     }
 
     pub(super) fn relay_said(&mut self, now: Now, message: ServerMessage) {
+        self.absence.end();
         self.timers.answer_by = Some(now.mono.plus(ANSWER_WITHIN));
         match message {
             ServerMessage::Hello { version } => self.greeted(now, version),

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use incamera_meeting::{AlarmCode, Command, Event, MediaStop, MeetingState, StopReason};
+use incamera_meeting::{AlarmCode, Command, Event, Input, LobbyMode, MediaStop, MeetingState, StopReason};
 use incamera_relay_proto::ServerMessage;
 
 use crate::relay::{Appends, Fate};
@@ -134,6 +134,56 @@ fn room_that_nobody_makes_again_ends_visibly() {
     world.run(seconds(90));
     assert_eq!(world.stopped(1), Some(StopReason::RoomLost));
     assert_eq!(world.stopped(2), Some(StopReason::RoomLost));
+}
+
+#[test]
+fn relay_that_never_comes_back_ends_the_meeting_for_everybody_after_ten_minutes() {
+    let mut world = World::with(&["Ada", "Ben"]);
+    world.run(seconds(10));
+    world.relay_down();
+    let tried_for = |world: &mut World, time: u64| {
+        for _ in 0..time / 5 {
+            world.run(seconds(5));
+            (0..3).for_each(|client| world.feed(client, Input::RelayLost).unwrap());
+        }
+    };
+    tried_for(&mut world, 595);
+    assert!((0..3).all(|client| world.stopped(client).is_none()));
+    // One of them hears a word of the relay.
+    world.connect(1);
+    world.disconnect(1);
+    tried_for(&mut world, 5);
+    assert_eq!(world.stopped(HOST), Some(StopReason::RoomLost));
+    assert_eq!(world.stopped(1), None);
+    assert_eq!(world.stopped(2), Some(StopReason::RoomLost));
+    tried_for(&mut world, 600);
+    assert_eq!(world.stopped(1), Some(StopReason::RoomLost));
+}
+
+#[test]
+fn computer_that_sleeps_through_an_outage_is_back_when_it_wakes() {
+    let mut world = World::with(&["Ada"]);
+    world.run(seconds(10));
+    world.relay_down();
+    world.run(seconds(3_600));
+    world.feed(1, Input::RelayLost).unwrap();
+    assert_eq!(world.stopped(1), None);
+    world.relay_up();
+    world.run(seconds(15));
+    world.assert_agreement(&[HOST, 1]);
+    assert!(world.clients[1].media_flows);
+}
+
+#[test]
+fn knocker_whose_relay_never_comes_back_was_not_answered() {
+    let mut world = World::new(LobbyMode::Wait);
+    let ada = world.knock("Ada");
+    world.relay_down();
+    for _ in 0..120 {
+        world.run(seconds(5));
+        world.feed(ada, Input::RelayLost).unwrap();
+    }
+    assert_eq!(world.stopped(ada), Some(StopReason::NotAnswered));
 }
 
 #[test]
