@@ -39,6 +39,8 @@ pub(crate) enum Order<T: ?Sized> {
 pub(crate) struct Exchange<T: ?Sized> {
     device: Device,
     present: Option<Box<T>>,
+    /// What was plugged in is a recording that came to its end, and nothing was chosen since.
+    has_ended: bool,
     which: Which,
     opener: Option<Opener<T>>,
     opening: Option<Receiver<Opened<T>>>,
@@ -64,6 +66,7 @@ impl<T: ?Sized + Send + 'static> Exchange<T> {
         let exchange = Self {
             device,
             present,
+            has_ended: false,
             which: Which::Chosen,
             opener: None,
             opening: None,
@@ -94,6 +97,7 @@ impl<T: ?Sized + Send + 'static> Exchange<T> {
         match order {
             Order::Use(opener) => {
                 self.present = None;
+                self.has_ended = false;
                 self.opening = None;
                 self.told = None;
                 self.again = opener.is_some().then_some(now);

@@ -19,6 +19,7 @@ mod crash;
 mod devices;
 mod ending;
 mod external_commit;
+mod film;
 mod hostile_relay;
 mod hostile_sfu;
 mod invitation;

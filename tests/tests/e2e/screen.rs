@@ -28,7 +28,7 @@ const SMALL: &str = "Your screen is shared";
 const SHARES_FOR_A_WHILE_S: f64 = 5.0;
 
 /// Writes a short film of the test pattern.
-fn film(stage: &Stage) -> PathBuf {
+pub(crate) fn film(stage: &Stage) -> PathBuf {
     let path = stage.path("screen.y4m");
     let size = VideoSize::new(480, 270).expect("a usual size");
     let format = VideoFormat { size, rate: FrameRate::SCREEN_10 };

@@ -79,7 +79,11 @@ impl Publishing {
         events: UnboundedSender<Event>,
     ) -> Self {
         let (audio, microphone_orders) = Heard::new(audio, events.clone());
-        let (video, camera_orders) = camera.map(|plan| Seen::new(plan.format, video, events.clone())).unzip();
+        let camera = camera.map(|plan| (plan.format, VideoStream::new(plan, AUDIO_RESERVE_KBPS)));
+        let seen = camera
+            .as_ref()
+            .map(|(format, stream)| Seen::new(*format, video, stream.shared_controls(), events.clone()));
+        let (video, camera_orders) = seen.unzip();
         Self {
             audio: Some(audio),
             video,
@@ -88,7 +92,7 @@ impl Publishing {
             camera_opener: None,
             begin,
             microphone: Arc::new(SoundControls::new(audio_kbps)),
-            camera: camera.map(|plan| VideoStream::new(plan, AUDIO_RESERVE_KBPS)),
+            camera: camera.map(|(_, stream)| stream),
             screen: None,
             sealing,
             events,

@@ -69,6 +69,11 @@ impl VideoStream {
         &self.controls
     }
 
+    /// The same for whoever gives the pictures.
+    pub(super) fn shared_controls(&self) -> Arc<PictureControls> {
+        Arc::clone(&self.controls)
+    }
+
     /// What may be sent, for the SFU.
     pub(super) fn plan(&self) -> VideoPlan {
         let layer = |(layer, (width, height), kbps): (Layer, (u32, u32), u32)| LayerPlan {

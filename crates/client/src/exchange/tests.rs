@@ -4,10 +4,12 @@ use incamera_devices::{
     AudioBlock, AudioSink, AudioSource, BLOCK_SAMPLES, BlockSamples, DeviceChoice, FrameRate, Polled,
     VideoFormat, VideoFrame, VideoSize, VideoSource,
 };
+use incamera_media::vp8::Layer;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::opener::Otherwise;
 use super::*;
+use crate::outgoing::PictureControls;
 
 const FORMAT: VideoFormat = VideoFormat { size: VideoSize::P360, rate: FrameRate::VIDEO_30 };
 
@@ -262,7 +264,7 @@ fn camera_is_closed_when_it_is_not_used_and_never_replaced_by_another() {
     let use_desk =
         || desk.opener("desk", Otherwise::Nothing, |device| Box::new(device) as Box<dyn VideoSource>);
     let (told, mut events) = unbounded_channel();
-    let (mut seen, orders) = Seen::new(FORMAT, None, told);
+    let (mut seen, orders) = Seen::new(FORMAT, None, controls(), told);
     let (mut now, mut frame) = (Mono::from_micros(1_000_000), VideoFrame::black(FORMAT));
     orders.send(use_desk()).unwrap();
     let event = next_event(|now| seen.poll_frame(now, &mut frame), &mut now, &mut events);
@@ -280,6 +282,50 @@ fn camera_is_closed_when_it_is_not_used_and_never_replaced_by_another() {
     desk.plug("desk");
     let event = next_event(|now| seen.poll_frame(now, &mut frame), &mut now, &mut events);
     assert!(opened(Which::Chosen)(&event));
+}
+
+/// A recording of one picture.
+struct OnePicture(Option<u8>);
+
+impl VideoSource for OnePicture {
+    fn format(&self) -> VideoFormat {
+        FORMAT
+    }
+
+    fn poll_frame(&mut self, now: Mono, frame: &mut VideoFrame) -> Result<Polled, DeviceError> {
+        let Some(grey) = self.0.take() else { return Ok(Polled::Ended) };
+        frame.captured = now;
+        frame.picture.planes_mut().into_iter().for_each(|plane| plane.fill(grey));
+        Ok(Polled::Ready)
+    }
+}
+
+fn controls() -> Arc<PictureControls> {
+    Arc::new(PictureControls::new([800, 0, 0]))
+}
+
+#[test]
+fn recording_stays_with_its_last_picture_for_whoever_comes_after_its_end() {
+    let (controls, at) = (controls(), |ms: u64| Mono::from_micros(ms * 1_000));
+    let (told, mut events) = unbounded_channel();
+    let recording = Box::new(OnePicture(Some(77)));
+    let (mut seen, orders) = Seen::new(FORMAT, Some(recording), Arc::clone(&controls), told);
+    let mut frame = VideoFrame::black(FORMAT);
+    assert_eq!(seen.poll_frame(at(0), &mut frame), Ok(Polled::Ready));
+    assert_eq!(seen.poll_frame(at(33), &mut frame), Ok(Polled::NotBefore(at(33))));
+    assert!(matches!(events.try_recv(), Ok(Event::Local(LocalEvent::SourceEnded { .. }))));
+    assert!(matches!(seen.poll_frame(at(34), &mut frame), Ok(Polled::NotBefore(_))), "nobody asks");
+    let last = frame.picture.clone();
+    for asked_at in [at(9_000), at(20_000)] {
+        controls.request_key_frame(Layer::High);
+        assert_eq!(seen.poll_frame(asked_at, &mut frame), Ok(Polled::Ready));
+        assert_eq!((frame.captured, &frame.picture), (asked_at, &last));
+        assert_eq!(controls.take_key_frame_requests().count(), 1);
+        assert!(matches!(seen.poll_frame(asked_at, &mut frame), Ok(Polled::NotBefore(_))));
+    }
+    orders.send(Order::Use(None)).unwrap();
+    controls.request_key_frame(Layer::High);
+    assert!(matches!(seen.poll_frame(at(30_000), &mut frame), Ok(Polled::NotBefore(_))), "it was closed");
 }
 
 #[test]

@@ -68,6 +68,11 @@ impl PictureControls {
         self.key_frames.fetch_or(1 << layer.index(), Ordering::Relaxed);
     }
 
+    /// Whether a picture is waited for by somebody who needs a whole one.
+    pub(crate) fn wants_key_frame(&self) -> bool {
+        self.is_on() && self.key_frames.load(Ordering::Relaxed) != 0
+    }
+
     /// The layers that were asked for since the last call.
     pub(crate) fn take_key_frame_requests(&self) -> impl Iterator<Item = Layer> + use<> {
         let wanted = self.key_frames.swap(0, Ordering::Relaxed);
@@ -95,7 +100,17 @@ mod tests {
         controls.request_key_frame(Layer::Low);
         controls.request_key_frame(Layer::High);
         controls.request_key_frame(Layer::High);
+        assert!(controls.wants_key_frame());
         assert_eq!(controls.take_key_frame_requests().collect::<Vec<_>>(), [Layer::High, Layer::Low]);
         assert_eq!(controls.take_key_frame_requests().count(), 0);
+        assert!(!controls.wants_key_frame());
+    }
+
+    #[test]
+    fn nobody_waits_for_a_picture_of_what_is_off() {
+        let controls = PictureControls::new([800, 0, 0]);
+        controls.request_key_frame(Layer::High);
+        controls.switch(Switch::Off);
+        assert!(!controls.wants_key_frame());
     }
 }
