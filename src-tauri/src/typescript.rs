@@ -5,7 +5,7 @@ mod tests {
     use std::path::Path;
 
     use incamera_client::meeting::{LobbyMode, MediaStop, MeetingState, RoleView, StopReason};
-    use incamera_client::{Device, Direction, Scope, SharingEnd, Switch, Which};
+    use incamera_client::{Device, Direction, MediaServerKind, Scope, SharingEnd, Switch, Which};
     use incamera_platform::{Notice, Topic};
     use incamera_settings::*;
     use incamera_view::*;
@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn types_of_the_window_are_those_of_the_app() {
         let wanted = declarations! {
-            AppEvent, ReachView, Person, Verification, Departure, ChatLine, Received, Level,
+            AppEvent, ReachView, RelayView, MediaServerView, Person, Verification, Departure, ChatLine, Received, Level,
             Place, Order, Shows, InviteView, ServerTrust, DeviceView, ScreenView, ScreenKind, DeviceChoices,
             MicrophoneChoice, SpeakerChoice, CameraChoice, Entrance, DoorView, Launch, Opening, Failure,
             Loaded, Settings, Language, Appearance, Remembering, Devices, Sounds, Server,
@@ -56,6 +56,7 @@ mod tests {
             MediaStop: LinkLost, Rejoining, Stopped;
             RoleView: Host, Participant, Unknown;
             LobbyMode: Wait, Open;
+            MediaServerKind: Embedded, Whip, Janus;
             Scope: ThisComputer, ThisNetwork, Internet;
             Direction: Publish, Play;
             Switch: On, Off;

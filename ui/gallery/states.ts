@@ -93,6 +93,13 @@ const figures: Received[] = [1, 2].map((number) => ({
   latency_ms: number === 1 ? 84 : null,
 }));
 
+/** What went to the servers. */
+const SENT = {
+  sent_kbps: 846,
+  relay: { address: "meet.court.example", messages: 128, bytes: 184_320 },
+  media: { kind: "embedded", address: "meet.court.example", is_cleartext: false, packets: 48_210, bytes: 41_600_000 },
+} as const;
+
 const devices: DeviceView[] = [
   { id: "a", name: "Built-in microphone", kind: "microphone" },
   { id: "b", name: "Headset (Jabra Evolve2 65)", kind: "microphone" },
@@ -124,7 +131,7 @@ function meeting(others: number): AppEvent[] {
     ...Array.from({ length: others }, (_, index) => person(index + 1)),
     { event: "room_code_changed", code: CODE },
     { event: "epoch_changed", epoch: 4 },
-    { event: "statistics", sent_kbps: 846, received: [] },
+    { event: "statistics", ...SENT, received: [] },
   ];
 }
 
@@ -235,7 +242,7 @@ export const states: Record<string, State> = {
   remove: { ...inside(2), press: { en: ["People", "Remove Ben"], de: ["Personen", "Ben Okafor entfernen"] } },
   view: {
     ...inside(2),
-    events: [...meeting(2), { event: "statistics", sent_kbps: 846, received: figures }],
+    events: [...meeting(2), { event: "statistics", ...SENT, received: figures }],
     press: { en: ["View"], de: ["Ansicht"] },
   },
   "layout-speaker": {
@@ -344,7 +351,7 @@ export const states: Record<string, State> = {
       ...[0, 40, 80].map(
         (lost): AppEvent => ({
           event: "statistics",
-          sent_kbps: 846,
+          ...SENT,
           received: figures.map((one, index) => ({ ...one, lost_packets: index === 0 ? lost : 0 })),
         }),
       ),

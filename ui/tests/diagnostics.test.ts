@@ -21,6 +21,8 @@ const events: AppEvent[] = [
   {
     event: "statistics",
     sent_kbps: 846.4,
+    relay: { address: "relay.example.org", messages: 42, bytes: 30_000 },
+    media: null,
     received: [
       {
         member: "0a0a",

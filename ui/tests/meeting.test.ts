@@ -157,6 +157,8 @@ test("of a long message the beginning is announced", () => {
 const received = (lost: Record<string, number>): AppEvent => ({
   event: "statistics",
   sent_kbps: 800,
+  relay: { address: "relay.example.org", messages: 42, bytes: 30_000 },
+  media: null,
   received: Object.entries(lost).map(
     ([member, lost_packets]): Received => ({
       member,

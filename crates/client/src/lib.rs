@@ -61,4 +61,7 @@ pub use reach::{Reach, Scope};
 pub use recap::{PastEvent, Recap};
 pub use reception::{DecodedPicture, DecodedSound, FrameFacts, Reception, Remote, SentFrame};
 pub use running::{EventStream, Meeting};
-pub use statistics::{ReceivedStatistics, ScreenStatistics, SentStatistics, Statistics};
+pub use statistics::{
+    MediaServerKind, MediaServerStatistics, ReceivedStatistics, RelayStatistics, ScreenStatistics,
+    SentStatistics, ServerStatistics, Statistics,
+};

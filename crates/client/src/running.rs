@@ -174,7 +174,7 @@ fn start(
         people: People::new(PictureWant::Layer(media.wanted_layer)),
         watch: RelayWatch::new(now),
         attendance: Attendance::new(now),
-        meter: StatisticsMeter::start(now),
+        meter: StatisticsMeter::start(now, invite.relay.clone()),
         speaker,
         device_watch: None,
         threads: MediaThreads { playback, sealing: sealing_thread, opening: opening_thread },

@@ -1,5 +1,6 @@
 //! Figures about what was sent and received, counted where a frame was really encoded or decoded.
 
+use incamera_relay_proto::SfuKind;
 use incamera_types::MemberId;
 use serde::Serialize;
 
@@ -12,6 +13,8 @@ pub struct Statistics {
     pub rss_mb: f64,
     /// What was sent.
     pub sent: SentStatistics,
+    /// What was really sent to each server, and which they are.
+    pub servers: ServerStatistics,
     /// One row for each participant whose media came.
     pub received: Vec<ReceivedStatistics>,
 }
@@ -31,6 +34,67 @@ pub struct SentStatistics {
     pub kbps: f64,
     /// What the network is thought to carry, in kbit/s; 0 when not known.
     pub estimate_kbps: u64,
+}
+
+/// What the servers of a meeting were given by this client: counted where it leaves.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ServerStatistics {
+    /// The meeting server: every message since the start, sealed content with what the server needs to order it.
+    pub relay: RelayStatistics,
+    /// The media server; `null` before there is one.
+    pub media: Option<MediaServerStatistics>,
+}
+
+/// Messages to and from the meeting server, inside WebSocket and TLS.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RelayStatistics {
+    /// Its host and port.
+    pub address: String,
+    /// Messages sent.
+    pub messages_sent: u64,
+    /// Their bytes.
+    pub bytes_sent: u64,
+    /// Messages received.
+    pub messages_received: u64,
+    /// Their bytes.
+    pub bytes_received: u64,
+}
+
+/// Packets to the media server since it was connected to, those that were sent again left out.
+#[derive(Clone, Debug, Serialize)]
+pub struct MediaServerStatistics {
+    /// What it is.
+    pub kind: MediaServerKind,
+    /// Its host, with the port where that is not the usual one.
+    pub address: String,
+    /// Whether others on the way can read what is said to it about connections; media is sealed all the same.
+    pub is_cleartext: bool,
+    /// RTP packets of sound and pictures.
+    pub packets_sent: u64,
+    /// What they carried behind their RTP headers.
+    pub payload_bytes_sent: u64,
+}
+
+/// Which kind of server carries media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaServerKind {
+    /// The one inside the meeting server.
+    Embedded,
+    /// Somebody else's that speaks WHIP and WHEP.
+    Whip,
+    /// A Janus VideoRoom.
+    Janus,
+}
+
+impl From<SfuKind> for MediaServerKind {
+    fn from(kind: SfuKind) -> Self {
+        match kind {
+            SfuKind::Embedded => Self::Embedded,
+            SfuKind::Whip => Self::Whip,
+            SfuKind::Janus => Self::Janus,
+        }
+    }
 }
 
 /// What came from one participant since its first frame.

@@ -40,9 +40,12 @@ pub use access::{Candidates, Cleartext, IcePolicy, SfuSettings, Slots, Through, 
 pub use clock::Clock;
 pub use connect::connect_sfu;
 pub use error::{RelayError, SfuError};
-pub use relay::{RELAY_PATH, RELAY_SILENCE_LIMIT, RelayEvent, RelayHandle, RelaySettings, connect_relay};
+pub use relay::{
+    RELAY_PATH, RELAY_SILENCE_LIMIT, RelayEvent, RelayHandle, RelaySettings, RelayTraffic, connect_relay,
+};
 pub use sfu::{
     AudioPlan, AudioWant, Capabilities, Direction, Discovery, LayerPlan, LossReason, OwnStream, PublishPlan,
     ReceivedFrame, RemoteStream, SendOutcome, Sfu, SfuEvent, SfuStatistics, StreamId, Subscription,
     VideoPlan, VideoWant, Want,
 };
+pub use ticket::{MediaServer, media_server};

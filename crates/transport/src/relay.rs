@@ -6,7 +6,7 @@ mod driver;
 use incamera_relay_proto::{ClientMessage, ServerMessage};
 use incamera_types::RelayAddress;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -65,6 +65,35 @@ struct Link {
     connected: AtomicBool,
     /// Something did not fit into the queue: nothing after it is sent, and the loop makes another connection.
     is_cut: AtomicBool,
+    sent: Passed,
+    received: Passed,
+}
+
+/// Messages that passed one way, over all connections.
+#[derive(Default)]
+struct Passed {
+    messages: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Passed {
+    fn count(&self, bytes: usize) {
+        self.messages.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+/// What the relay was told and what it said, over all connections: messages inside WebSocket and TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RelayTraffic {
+    /// Requests written.
+    pub messages_sent: u64,
+    /// Their bytes.
+    pub bytes_sent: u64,
+    /// Messages that came.
+    pub messages_received: u64,
+    /// Their bytes.
+    pub bytes_received: u64,
 }
 
 /// Sends to the relay. Clones share the connection; it ends when all are dropped.
@@ -105,6 +134,18 @@ impl RelayHandle {
                 Err(RelayError::QueueFull)
             }
             Err(mpsc::error::TrySendError::Closed(_)) => Err(RelayError::Closed),
+        }
+    }
+
+    /// What was said so far.
+    #[must_use]
+    pub fn traffic(&self) -> RelayTraffic {
+        let Link { sent, received, .. } = &*self.link;
+        RelayTraffic {
+            messages_sent: sent.messages.load(Ordering::Relaxed),
+            bytes_sent: sent.bytes.load(Ordering::Relaxed),
+            messages_received: received.messages.load(Ordering::Relaxed),
+            bytes_received: received.bytes.load(Ordering::Relaxed),
         }
     }
 

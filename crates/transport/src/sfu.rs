@@ -346,6 +346,8 @@ pub struct SfuStatistics {
     pub packets_sent: u64,
     /// Packets sent again because they had not arrived.
     pub packets_resent: u64,
+    /// What the packets in `packets_sent` carried behind their RTP headers.
+    pub payload_bytes_sent: u64,
     /// Complete frames received.
     pub frames_received: u64,
     /// Complete frames that nobody took from the event queue in time.

@@ -1,6 +1,6 @@
 //! Reads a relay's ticket: which adapter, which addresses.
 
-use incamera_relay_proto::{IceServer, TextSecret, Ticket};
+use incamera_relay_proto::{IceServer, SfuKind, TextSecret, Ticket};
 use url::Url;
 use webrtc::peer_connection::RTCIceServer;
 
@@ -45,6 +45,29 @@ pub(crate) fn endpoint(address: &str, settings: &SfuSettings) -> Result<Endpoint
     let at_relay = origin.is_some_and(|origin| origin.origin() == url.origin());
     let trust = if at_relay { settings.relay_trust } else { TlsTrust::Public };
     Ok(Endpoint { url, trust })
+}
+
+/// The server that carries media, as a ticket names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaServer {
+    /// What it is.
+    pub kind: SfuKind,
+    /// Its host, with the port where that is not the usual one.
+    pub address: String,
+    /// Whether others on the way can read what is said to it about connections; media is sealed all the same.
+    pub is_cleartext: bool,
+}
+
+/// Which server a ticket is for.
+///
+/// # Errors
+/// [`SfuError::Address`] or [`SfuError::Cleartext`] for a ticket whose address cannot be used.
+pub fn media_server(ticket: &Ticket, settings: &SfuSettings) -> Result<MediaServer, SfuError> {
+    let id = published_id(ticket, OwnStream::Person)?;
+    let url = publish_endpoint(ticket, OwnStream::Person, &id, settings)?.url;
+    let host = url.host_str().unwrap_or_default();
+    let address = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    Ok(MediaServer { kind: ticket.sfu, address, is_cleartext: matches!(url.scheme(), "http" | "ws") })
 }
 
 /// Where a ticket's holder plays from.
@@ -121,7 +144,7 @@ pub(crate) fn webrtc_server(server: &IceServer) -> RTCIceServer {
 
 #[cfg(test)]
 mod tests {
-    use incamera_relay_proto::{ResumeSecret, SfuKind, TicketIdentity};
+    use incamera_relay_proto::{ResumeSecret, TicketIdentity};
 
     use super::*;
     use crate::{Cleartext, TlsPin};
@@ -169,6 +192,9 @@ mod tests {
         assert!(matches!(play_endpoint(&ticket, &settings()), Ok(PlayEndpoint::PerStream(_))));
         let bearer = stream_bearer(&ticket, &StreamId::parse("ada").unwrap());
         assert_eq!(bearer.expose(), "room-ada");
+        let server = media_server(&ticket, &settings()).unwrap();
+        assert_eq!((server.kind, server.address.as_str()), (SfuKind::Whip, "box.example"));
+        assert!(!server.is_cleartext);
         let plain = Ticket { bearer: TextSecret::default(), ..ticket };
         assert!(matches!(play_endpoint(&plain, &settings()), Ok(PlayEndpoint::Slots(_))));
     }

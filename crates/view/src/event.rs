@@ -5,8 +5,8 @@ use incamera_client::meeting::{
     StopReason,
 };
 use incamera_client::{
-    Context, Device, Direction, Event, LocalEvent, MemberId, Problem, Reach, Scope, SharingEnd, Statistics,
-    Which,
+    Context, Device, Direction, Event, LocalEvent, MediaServerKind, MemberId, Problem, Reach, Scope,
+    ServerStatistics, SharingEnd, Statistics, Which,
 };
 use serde::Serialize;
 use ts_rs::TS;
@@ -170,6 +170,10 @@ pub enum AppEvent {
     Statistics {
         /// What left this computer.
         sent_kbps: f64,
+        /// The meeting server.
+        relay: RelayView,
+        /// The media server; none before it is known.
+        media: Option<MediaServerView>,
         /// What came from each.
         received: Vec<Received>,
     },
@@ -226,6 +230,25 @@ pub struct ReachView {
     #[ts(type = "Scope")]
     scope: Scope,
     reachable: bool,
+}
+
+/// The meeting server, and what this computer has sent to it.
+#[derive(Clone, Debug, Serialize, TS)]
+pub struct RelayView {
+    address: String,
+    messages: u32,
+    bytes: f64,
+}
+
+/// The media server, and what this computer has sent to it.
+#[derive(Clone, Debug, Serialize, TS)]
+pub struct MediaServerView {
+    #[ts(type = "MediaServerKind")]
+    kind: MediaServerKind,
+    address: String,
+    is_cleartext: bool,
+    packets: u32,
+    bytes: f64,
 }
 
 /// Somebody in the meeting.
@@ -396,7 +419,23 @@ fn of_statistics(statistics: &Statistics) -> AppEvent {
         latency_ms: row.latency_ms_p50,
         undecryptable: saturated(row.undecryptable),
     });
-    AppEvent::Statistics { sent_kbps: statistics.sent.kbps, received: received.collect() }
+    let ServerStatistics { relay, media } = &statistics.servers;
+    AppEvent::Statistics {
+        sent_kbps: statistics.sent.kbps,
+        relay: RelayView {
+            address: relay.address.clone(),
+            messages: saturated(relay.messages_sent),
+            bytes: relay.bytes_sent as f64,
+        },
+        media: media.as_ref().map(|media| MediaServerView {
+            kind: media.kind,
+            address: media.address.clone(),
+            is_cleartext: media.is_cleartext,
+            packets: saturated(media.packets_sent),
+            bytes: media.payload_bytes_sent as f64,
+        }),
+        received: received.collect(),
+    }
 }
 
 fn of_problem(problem: Problem) -> AppEvent {

@@ -16,7 +16,10 @@ pub use device::{
     CameraChoice, DeviceChoices, DeviceView, Entrance, MicrophoneChoice, ScreenKind, ScreenView,
     SpeakerChoice,
 };
-pub use event::{AppEvent, ChatLine, Departure, Level, Person, ReachView, Received, Verification, hex};
+pub use event::{
+    AppEvent, ChatLine, Departure, Level, MediaServerView, Person, ReachView, Received, RelayView,
+    Verification, hex,
+};
 pub use failure::Failure;
 pub use meeting::{DoorView, InviteView, Part, Place, ServerTrust};
 pub use order::{Order, Shows};

@@ -10,6 +10,7 @@ use incamera_sfu::read_recording;
 use incamera_tests::stage::{Cast, PATIENCE, Stage};
 use incamera_types::Invite;
 use ring::digest::{SHA256, digest};
+use serde_json::Value;
 
 /// Long enough that they appear nowhere by chance.
 const NAME: &str = "Canary-Zeisig-4711";
@@ -162,6 +163,69 @@ fn nothing_of_a_meeting_can_be_recognised_in_what_the_sfu_received() {
         .collect();
     assert!(pictures.len() > 10_000, "only {} bytes of pictures", pictures.len());
     assert!(looks_random(&pictures), "the pictures are not sealed");
+}
+
+#[test]
+fn what_servers_are_said_to_have_got_is_what_they_got() {
+    // SEC-12: the security panel shows these figures.
+    let stage = Stage::for_meeting();
+    let (messages, media) = (stage.path("messages"), stage.path("media"));
+    let path = |path: &Path| path.to_str().expect("a path in ASCII").to_owned();
+    let settings = format!("recording = '{}'\n[media]\nrecording = '{}'", path(&messages), path(&media));
+    let relay = stage.relay_with(&settings);
+    let (mut host, link) = stage.host_on(relay.address, &relay.pin, &[], &Cast::named(NAME));
+    // As long as nobody else is there, every message to the relay is the host's.
+    let alone =
+        host.wait_for("statistics", PATIENCE, |said| number(said, "/servers/relay/messages_sent") > 2);
+    let mut guest = stage.join(&link, &Cast::named(GUEST));
+    guest.wait_for_pictures(1);
+    host.wait_for_pictures(1);
+    let many = |said: &Value| number(said, "/servers/media/packets_sent") > 200;
+    let said = guest.wait_for("statistics", PATIENCE, many);
+    assert_eq!(guest.leave().code, Some(0));
+    assert_eq!(host.leave().code, Some(0));
+
+    for (pointer, wanted) in
+        [("/servers/relay/address", relay.address), ("/servers/media/address", relay.address)]
+    {
+        assert_eq!(said.pointer(pointer), Some(&Value::String(wanted.to_string())), "{pointer}");
+    }
+    assert_eq!(said.pointer("/servers/media/kind"), Some(&Value::String("embedded".to_owned())));
+
+    let recorded = incamera_relay::read_recording(&messages).expect("the relay recorded");
+    for (by, way) in [(RecordedSender::Client, "sent"), (RecordedSender::Relay, "received")] {
+        let count = number(&alone, &format!("/servers/relay/messages_{way}"));
+        let got = recorded.iter().filter(|(sender, _)| *sender == by).take(count);
+        let bytes: usize = got.map(|(_, message)| message.len()).sum();
+        assert_eq!(bytes, number(&alone, &format!("/servers/relay/bytes_{way}")), "{way}");
+    }
+
+    // Sound overtakes pictures between the counter and the SFU: by a few packets.
+    let packets = read_recording(&media).expect("the SFU recorded");
+    let count = number(&said, "/servers/media/packets_sent");
+    let claimed = number(&said, "/servers/media/payload_bytes_sent");
+    let streams: HashSet<_> = packets.iter().map(|packet| &packet.stream).collect();
+    let got = |stream| {
+        let own = packets.iter().filter(|packet| &packet.stream == stream).take(count);
+        own.map(|packet| packet.payload.len()).collect::<Vec<_>>()
+    };
+    let close =
+        |sizes: &Vec<usize>| sizes.len() == count && sizes.iter().sum::<usize>().abs_diff(claimed) < 6_000;
+    let all: Vec<_> = streams.into_iter().map(got).collect();
+    assert!(
+        all.iter().any(close),
+        "{claimed} bytes of {count} packets, got {:?}",
+        all.iter().map(|sizes| { (sizes.len(), sizes.iter().sum::<usize>()) }).collect::<Vec<_>>()
+    );
+}
+
+/// A figure of an event.
+fn number(event: &Value, pointer: &str) -> usize {
+    event
+        .pointer(pointer)
+        .and_then(Value::as_u64)
+        .and_then(|number| usize::try_from(number).ok())
+        .unwrap_or(0)
 }
 
 /// Whether the bytes are spread as evenly as those of a cipher: χ² of 255 degrees of freedom, which exceeds 400

@@ -150,6 +150,14 @@ direction: Direction, } | { "event": "statistics",
  */
 sent_kbps: number, 
 /**
+ * The meeting server.
+ */
+relay: RelayView, 
+/**
+ * The media server; none before it is known.
+ */
+media: MediaServerView | null, 
+/**
  * What came from each.
  */
 received: Array<Received>, } | { "event": "heard", 
@@ -195,6 +203,10 @@ member: string | null, } | { "event": "close_asked" } | { "event": "slept" } | {
 why: StopReason, } | { "event": "over" };
 
 export type ReachView = { scope: Scope, reachable: boolean, };
+
+export type RelayView = { address: string, messages: number, bytes: number, };
+
+export type MediaServerView = { kind: MediaServerKind, address: string, is_cleartext: boolean, packets: number, bytes: number, };
 
 export type Person = { member: string, name: string, role: RoleView, verification: Verification, is_self: boolean, may_admit: boolean, };
 
@@ -605,6 +617,8 @@ export type MediaStop = "link_lost" | "rejoining" | "stopped";
 export type RoleView = "host" | "participant" | "unknown";
 
 export type LobbyMode = "wait" | "open";
+
+export type MediaServerKind = "embedded" | "whip" | "janus";
 
 export type Scope = "this_computer" | "this_network" | "internet";
 

@@ -3,11 +3,13 @@ import type {
   ChatLine,
   Device,
   LobbyMode,
+  MediaServerView,
   MediaStop,
   MeetingState,
   Person,
   ReachView,
   Received,
+  RelayView,
   SharingEnd,
   StopReason,
 } from "./generated";
@@ -75,6 +77,9 @@ export interface Meeting {
   mediaStop: MediaStop | null;
   isMediaServerLost: boolean;
   sentKbps: number;
+  /** Which servers there are, and what they were given so far. */
+  relay: RelayView | null;
+  media: MediaServerView | null;
   /** What came from each in the last second. */
   figures: Received[];
   /** Who speaks, or spoke last. */
@@ -123,6 +128,8 @@ export function beginning(isHost: boolean, now: number): Meeting {
     mediaStop: null,
     isMediaServerLost: false,
     sentKbps: 0,
+    relay: null,
+    media: null,
     figures: [],
     speaker: null,
     sharer: null,
@@ -258,6 +265,8 @@ export function apply(meeting: Meeting, event: AppEvent, now: number): void {
       break;
     case "statistics":
       meeting.sentKbps = event.sent_kbps;
+      meeting.relay = event.relay;
+      meeting.media = event.media;
       for (const figures of event.received) weigh(meeting, figures);
       meeting.figures = event.received;
       break;

@@ -69,6 +69,17 @@ export function inWords({ code, what, advice }: Told): Pick<Told, "what" | "advi
   return { what: /[.!?…]$/.test(begun) ? begun : `${begun}.`, advice: next };
 }
 
+/** `846 kB`, or `12.3 MB`. */
+export function size(bytes: number): string {
+  const [unit, divisor, digits] = bytes < 999_500 ? (["kilobyte", 1e3, 0] as const) : (["megabyte", 1e6, 1] as const);
+  return new Intl.NumberFormat(language, {
+    style: "unit",
+    unit,
+    unitDisplay: "short",
+    maximumFractionDigits: digits,
+  }).format(bytes / divisor);
+}
+
 /** `4:07`, or `1:02:33`. */
 export function duration(milliseconds: number): string {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));

@@ -187,7 +187,19 @@ export const de: Record<keyof typeof en, Message> = {
   "security.media": "Medienserver",
   "security.media.sees":
     "Versiegelte Pakete: wie groß sie sind, wann sie kommen und unter welcher Zufallszahl. Öffnen kann er keines.",
-  "security.sending": "Sie senden {kbps} kbit/s, alles versiegelt.",
+  "security.relay.sent": {
+    one: "Bisher hat dieser Computer ihm {count} Nachricht gesendet, {size}.",
+    other: "Bisher hat dieser Computer ihm {count} Nachrichten gesendet, {size}.",
+  },
+  "security.media.embedded": "Teil des Besprechungsservers",
+  "security.media.whip": "WHIP auf {server}",
+  "security.media.janus": "Janus auf {server}",
+  "security.media.sent": {
+    one: "Bisher hat dieser Computer ihm {count} Paket gesendet, {size}, alles versiegelt.",
+    other: "Bisher hat dieser Computer ihm {count} Pakete gesendet, {size}, alles versiegelt.",
+  },
+  "security.media.cleartext":
+    "Verbindungen werden mit ihm ohne TLS verabredet: Andere in seinem Netz sehen, welche es gibt.",
   "security.keys": "Wann wurden die Schlüssel zuletzt gewechselt?",
   "security.keys.when": "Um {time}. Sie wechseln, wenn jemand kommt oder geht, und von Zeit zu Zeit.",
   "security.details": "Einzelheiten",

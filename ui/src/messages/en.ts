@@ -180,7 +180,19 @@ export const en = {
   "security.media": "Media server",
   "security.media.sees":
     "Sealed packets: their size, their timing and under which random number they come. It can open none of them.",
-  "security.sending": "You send {kbps} kbit/s, all of it sealed.",
+  "security.relay.sent": {
+    one: "So far this computer has sent it {count} message, {size}.",
+    other: "So far this computer has sent it {count} messages, {size}.",
+  },
+  "security.media.embedded": "Part of the meeting server",
+  "security.media.whip": "WHIP at {server}",
+  "security.media.janus": "Janus at {server}",
+  "security.media.sent": {
+    one: "So far this computer has sent it {count} packet, {size}, all sealed.",
+    other: "So far this computer has sent it {count} packets, {size}, all sealed.",
+  },
+  "security.media.cleartext":
+    "Its connections are arranged without TLS: others in its network see which ones there are.",
   "security.keys": "When did the keys last change?",
   "security.keys.when": "At {time}. They change whenever somebody comes or goes, and from time to time.",
   "security.details": "Details",

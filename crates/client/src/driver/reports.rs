@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use incamera_meeting::Input;
 use incamera_meeting::frames::MemberCounts;
-use incamera_types::{MemberId, Mono};
+use incamera_transport::RelayTraffic;
+use incamera_types::{MemberId, Mono, RelayAddress};
 
 use super::MeetingDriver;
 use super::people::MediaCame;
@@ -13,7 +14,9 @@ use crate::clock;
 use crate::event::{LocalEvent, Problem};
 use crate::incoming::{IncomingReport, PictureTally, RemoteTally};
 use crate::process::ProcessMeter;
-use crate::statistics::{ReceivedStatistics, ScreenStatistics, SentStatistics, Statistics};
+use crate::statistics::{
+    ReceivedStatistics, RelayStatistics, ScreenStatistics, SentStatistics, ServerStatistics, Statistics,
+};
 
 /// One block of sound in milliseconds.
 const BLOCK_MS: u64 = 20;
@@ -23,11 +26,12 @@ pub(crate) struct StatisticsMeter {
     process: ProcessMeter,
     read_at: Mono,
     sent_bytes: u64,
+    relay: RelayAddress,
 }
 
 impl StatisticsMeter {
-    pub(crate) fn start(now: Mono) -> Self {
-        Self { process: ProcessMeter::start(), read_at: now, sent_bytes: 0 }
+    pub(crate) fn start(now: Mono, relay: RelayAddress) -> Self {
+        Self { process: ProcessMeter::start(), read_at: now, sent_bytes: 0, relay }
     }
 }
 
@@ -91,7 +95,15 @@ impl MeetingDriver {
             Some(self.received(member, from, &tally, &counts, passed))
         });
         let received = rows.collect();
-        Statistics { cpu_percent: process.cpu_percent, rss_mb: process.rss_mb, sent, received }
+        let servers = ServerStatistics { relay: self.relay_statistics(), media: self.link.media_server() };
+        Statistics { cpu_percent: process.cpu_percent, rss_mb: process.rss_mb, sent, servers, received }
+    }
+
+    fn relay_statistics(&self) -> RelayStatistics {
+        let RelayTraffic { messages_sent, bytes_sent, messages_received, bytes_received } =
+            self.relay.traffic();
+        let address = self.meter.relay.to_string();
+        RelayStatistics { address, messages_sent, bytes_sent, messages_received, bytes_received }
     }
 
     fn received(

@@ -6,8 +6,8 @@ use std::time::Duration;
 use incamera_meeting::{Input, MeetingState};
 use incamera_relay_proto::{Ticket, TicketIdentity};
 use incamera_transport::{
-    Clock, Direction as SfuDirection, Discovery, OwnStream, PublishPlan, Sfu, SfuError, SfuEvent,
-    SfuSettings, StreamId, Want, connect_sfu,
+    Clock, Direction as SfuDirection, Discovery, MediaServer, OwnStream, PublishPlan, Sfu, SfuError,
+    SfuEvent, SfuSettings, SfuStatistics, StreamId, Want, connect_sfu, media_server,
 };
 use incamera_types::{Fault as _, Mono, Retry};
 use tokio::sync::mpsc::UnboundedSender;
@@ -18,6 +18,7 @@ use super::{MeetingDriver, sharing};
 use crate::clock;
 use crate::event::{Direction, Event, LocalEvent, Problem, SharingEnd, millis};
 use crate::outgoing::Outbound;
+use crate::statistics::MediaServerStatistics;
 
 /// The present SFU connection, if there is one.
 pub(crate) struct SfuLink {
@@ -66,6 +67,7 @@ enum Playing {
 
 struct Present {
     identity: TicketIdentity,
+    server: MediaServer,
     sfu: Arc<dyn Sfu>,
     events: mpsc::Receiver<SfuEvent>,
     wants: watch::Sender<Vec<Want>>,
@@ -135,6 +137,19 @@ impl SfuLink {
         self.present.as_ref().map_or(0, |present| present.sfu.statistics().packets_resent)
     }
 
+    /// The media server of the present connection, and what it was given.
+    pub(super) fn media_server(&self) -> Option<MediaServerStatistics> {
+        let Present { server, sfu, .. } = self.present.as_ref()?;
+        let SfuStatistics { packets_sent, payload_bytes_sent, .. } = sfu.statistics();
+        Some(MediaServerStatistics {
+            kind: server.kind.into(),
+            address: server.address.clone(),
+            is_cleartext: server.is_cleartext,
+            packets_sent,
+            payload_bytes_sent,
+        })
+    }
+
     pub(super) async fn close(&mut self) {
         if let Some(present) = self.present.take() {
             present.end().await;
@@ -169,7 +184,11 @@ impl MeetingDriver {
             return present.sfu.renew(ticket.clone());
         }
         let settings = self.link.settings.clone();
-        let (sfu, events) = match connect_sfu(ticket.clone(), settings, Clock::new(|| clock::now().mono)) {
+        let connected = media_server(ticket, &settings).and_then(|server| {
+            let clock = Clock::new(|| clock::now().mono);
+            connect_sfu(ticket.clone(), settings, clock).map(|(sfu, events)| (server, sfu, events))
+        });
+        let (server, sfu, events) = match connected {
             Ok(connected) => connected,
             Err(error) => return self.problem(Problem::of(&error)),
         };
@@ -181,6 +200,7 @@ impl MeetingDriver {
         self.sealing.order(Outbound::Publisher(Arc::clone(&sfu)));
         self.link.present = Some(Present {
             identity: ticket.identity,
+            server,
             sfu,
             events,
             wants,

@@ -143,9 +143,11 @@ impl Publication {
 
     async fn write(&self, kind: MediaKind, packet: rtc::rtp::Packet, sink: &Sink) {
         let Some(track) = self.tracks.iter().find(|track| track.kind() == kind) else { return };
+        let payload_bytes = packet.payload.len() as u64;
         match track.write(packet).await {
             Ok(()) => {
                 sink.counters.packets_sent.fetch_add(1, Relaxed);
+                sink.counters.payload_bytes_sent.fetch_add(payload_bytes, Relaxed);
             }
             Err(error) => tracing::debug!(%error, "a packet was not sent"),
         }

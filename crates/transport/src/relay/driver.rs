@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use url::Url;
 
-use super::{Link, Order, RELAY_PATH, RELAY_SILENCE_LIMIT, RelayEvent, RelaySettings};
+use super::{Link, Order, Passed, RELAY_PATH, RELAY_SILENCE_LIMIT, RelayEvent, RelaySettings};
 use crate::backoff::Backoff;
 use crate::socket::{self, Socket, SocketError, SocketPlan};
 use crate::{Cleartext, RelayError, TlsTrust, random};
@@ -134,7 +134,7 @@ impl RelayDriver {
                     }
                     Some(Order::Reconnect) => return End::Lost(RelayError::Protocol),
                     Some(Order::Send(message)) => {
-                        if let Err(error) = write(socket, &message).await {
+                        if let Err(error) = write(socket, &message, &self.link.sent).await {
                             return End::Lost(error);
                         }
                     }
@@ -171,6 +171,7 @@ impl RelayDriver {
             }
             Some(Err(_)) => return Err(End::Lost(RelayError::ClosedByRelay)),
         };
+        self.link.received.count(bytes.len());
         let message = ServerMessage::parse(&bytes).map_err(|_| End::Lost(RelayError::Protocol))?;
         self.events.send(RelayEvent::Message(message)).await.map_err(|_| End::Abandoned)
     }
@@ -186,7 +187,7 @@ fn endpoint(settings: &RelaySettings) -> Result<Url, RelayError> {
         .map_err(|_| RelayError::Address("not a host and port"))
 }
 
-async fn write(socket: &mut Socket, message: &ClientMessage) -> Result<(), RelayError> {
+async fn write(socket: &mut Socket, message: &ClientMessage, sent: &Passed) -> Result<(), RelayError> {
     let bytes = match message.encode() {
         Ok(bytes) => bytes,
         Err(error) => {
@@ -195,6 +196,7 @@ async fn write(socket: &mut Socket, message: &ClientMessage) -> Result<(), Relay
             return Ok(());
         }
     };
+    sent.count(bytes.len());
     write_raw(socket, Message::Binary(bytes.into())).await
 }
 
