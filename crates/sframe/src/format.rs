@@ -8,7 +8,7 @@
 
 use incamera_types::{Context, FrameBuf, MediaKind};
 
-use crate::header::ShortHeader;
+use crate::header::EncodedHeader;
 use crate::prefix::ClearPrefix;
 use crate::{FormatError, FrameNumber, Padding, SealError};
 
@@ -36,7 +36,6 @@ const FLAG_RESERVED: u8 = 0x02;
 /// has to gather what was just stored byte by byte.
 pub(crate) struct AssociatedData {
     words: [[u8; 16]; 2],
-    header_len: usize,
     len: usize,
 }
 
@@ -51,37 +50,21 @@ pub(crate) fn fixed_bytes(context: Context) -> [u8; FIXED_BYTES] {
 impl AssociatedData {
     /// For a frame with this header and prefix, of the context that `fixed` comes from.
     #[inline]
-    pub(crate) fn new(header: ShortHeader, fixed: [u8; FIXED_BYTES], prefix: ClearPrefix) -> Self {
-        let (header, header_len) = header.compose();
+    pub(crate) fn new(header: EncodedHeader, fixed: [u8; FIXED_BYTES], prefix: ClearPrefix) -> Self {
         let [version, kind, codec] = fixed;
         let fixed = u128::from(u32::from_le_bytes([version, kind, codec, 0]));
-        let prefix_at = byte_bits(header_len.saturating_add(FIXED_BYTES));
-        let prefix_bytes = prefix.compose();
-        let first = u128::from(header)
-            | fixed.wrapping_shl(byte_bits(header_len))
-            | prefix_bytes.wrapping_shl(prefix_at);
-        // Header and fixed bytes take 4 to 10 bytes, so a part of the prefix may lie beyond the first word.
-        let second = prefix_bytes.wrapping_shr(128_u32.saturating_sub(prefix_at));
-        let len = header_len.saturating_add(FIXED_BYTES).saturating_add(prefix.len());
-        Self { words: [first.to_le_bytes(), second.to_le_bytes()], header_len, len }
+        let rest = fixed | prefix.compose() << (FIXED_BYTES * 8);
+        let first = u128::from(header.bytes()) | rest.wrapping_shl(header.bits());
+        // The header takes 1 to 7 bytes and the rest 3 to 13, so some of it may lie beyond the first word.
+        let second = rest.wrapping_shr(128_u32.saturating_sub(header.bits()));
+        let len = header.len().saturating_add(FIXED_BYTES).saturating_add(prefix.len());
+        Self { words: [first.to_le_bytes(), second.to_le_bytes()], len }
     }
 
     #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
         self.words.as_flattened().get(..self.len).unwrap_or_default()
     }
-
-    /// The encoded header, with which it begins.
-    #[inline]
-    pub(crate) fn header(&self) -> &[u8] {
-        self.words.as_flattened().get(..self.header_len).unwrap_or_default()
-    }
-}
-
-/// Bits of at most 15 bytes.
-#[inline]
-const fn byte_bits(bytes: usize) -> u32 {
-    (bytes as u32 & 0x0f).wrapping_mul(8)
 }
 
 const fn kind_number(kind: MediaKind) -> u8 {

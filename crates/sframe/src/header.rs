@@ -3,7 +3,7 @@
 //! One value has exactly one encoding here: the shortest. Longer ones are refused, so that nobody can alter
 //! the bytes of a header without altering what it says.
 
-use incamera_types::Kid;
+use incamera_types::{FrameBuf, Kid};
 
 /// Bytes of the longest header: config byte, 8 bytes of key id, 8 bytes of counter.
 pub const MAX_HEADER_BYTES: usize = 17;
@@ -58,25 +58,53 @@ impl Header {
     }
 }
 
-/// The header of Incamera's own frames: a key id of at most 20 bits and a counter below 2^24, so 1 to 7 bytes.
+/// The header of one of Incamera's own frames: a key id of at most 20 bits and a counter below 2^24, so 1 to 7
+/// bytes.
 #[derive(Clone, Copy)]
-pub(crate) struct ShortHeader {
-    pub(crate) kid: Kid,
-    pub(crate) counter: u32,
+pub(crate) struct EncodedHeader {
+    bytes: u64,
+    len: usize,
 }
 
-impl ShortHeader {
-    /// The bytes as a little-endian number (the first byte is the lowest) and their count.
+impl EncodedHeader {
     #[inline]
-    pub(crate) fn compose(self) -> (u64, usize) {
-        let (kid_bits, kid_len) = config_bits(self.kid.value());
-        let (counter_bits, counter_len) = config_bits(u64::from(self.counter));
+    pub(crate) fn new(kid: Kid, counter: u32) -> Self {
+        let (kid_bits, kid_len) = config_bits(kid.value());
+        let (counter_bits, counter_len) = config_bits(u64::from(counter));
         let config = u64::from((kid_bits << 4) | counter_bits);
         let kid_end = 8_u32.saturating_add(length_bits(kid_len));
-        let header = config
-            | reversed(self.kid.value(), kid_len) << 8
-            | reversed(u64::from(self.counter), counter_len).wrapping_shl(kid_end);
-        (header, kid_len.saturating_add(counter_len).saturating_add(1))
+        let bytes = config
+            | reversed(kid.value(), kid_len) << 8
+            | reversed(u64::from(counter), counter_len).wrapping_shl(kid_end);
+        Self { bytes, len: kid_len.saturating_add(counter_len).saturating_add(1) }
+    }
+
+    /// The bytes as a little-endian number: the first byte is the lowest.
+    #[inline]
+    pub(crate) const fn bytes(self) -> u64 {
+        self.bytes
+    }
+
+    /// Bytes of the header.
+    #[inline]
+    pub(crate) const fn len(self) -> usize {
+        self.len
+    }
+
+    /// Bits of the header.
+    #[inline]
+    pub(crate) const fn bits(self) -> u32 {
+        length_bits(self.len)
+    }
+
+    /// Puts the header before what is in `buf`; `None` without room for eight bytes, which are stored at once.
+    #[inline]
+    pub(crate) fn put_before(self, buf: &mut FrameBuf) -> Option<()> {
+        let room = buf.grow_front(size_of::<u64>())?;
+        *room.first_chunk_mut()? =
+            self.bytes.wrapping_shl(u64::BITS.saturating_sub(self.bits())).to_le_bytes();
+        buf.trim_front(size_of::<u64>().saturating_sub(self.len));
+        Some(())
     }
 }
 
@@ -136,11 +164,13 @@ mod tests {
             for context in Context::ALL {
                 for counter in [0, 7, 8, 255, 256, 65_535, 65_536, (1 << 24) - 1] {
                     let kid = Kid::new(context, LeafIndex(leaf), Epoch(5)).unwrap();
-                    let (header, len) = ShortHeader { kid, counter }.compose();
+                    let header = EncodedHeader::new(kid, counter);
                     let mut general = [0; MAX_HEADER_BYTES];
-                    let header_len =
-                        Header { kid: kid.value(), counter: u64::from(counter) }.encode(&mut general);
-                    assert_eq!(header.to_le_bytes()[..len], general[..header_len]);
+                    let len = Header { kid: kid.value(), counter: u64::from(counter) }.encode(&mut general);
+                    assert_eq!(header.bytes().to_le_bytes()[..header.len()], general[..len]);
+                    let mut buf = FrameBuf::from_slice(b"rest");
+                    header.put_before(&mut buf).unwrap();
+                    assert_eq!(buf.as_slice(), [&general[..len], b"rest"].concat());
                 }
             }
         }

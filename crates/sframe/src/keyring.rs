@@ -18,6 +18,14 @@ enum Slot {
     Retired,
 }
 
+impl Slot {
+    #[cold]
+    fn derive(base: &BaseKey, kid: Kid) -> Result<Self, OpenError> {
+        let key = FrameKey::derive(base, kid.value()).map_err(|_| OpenError::MissingKey)?;
+        Ok(Self::Live(Box::new(ReceivingKey::new(kid.context(), key))))
+    }
+}
+
 /// Opens the frames of one epoch.
 ///
 /// Each key is derived when its first frame comes and then kept, so memory is bounded by leaves and contexts,
@@ -56,26 +64,23 @@ impl EpochKeyring {
     ///
     /// # Errors
     /// [`OpenError`]; the frame is dropped. [`OpenError::MissingKey`] also for a key that died.
-    #[inline]
+    // Always inlined: a frame handed on by a call is stored in parts and read whole, for which a processor waits.
+    #[inline(always)]
     pub fn open(&mut self, frame: UnopenedFrame, now: Mono) -> Result<OpenedFrame, OpenError> {
         let kid = frame.kid();
         if kid.epoch_bits() != Self::bits(self.epoch) {
             return Err(OpenError::MissingKey);
         }
-        let age = now.since(self.installed);
         let slot = slot_index(kid).and_then(|index| self.slots.get_mut(index));
-        match slot {
-            Some(Slot::Live(key)) => key.open(frame, age, self.safeguards),
-            Some(slot @ Slot::Underived) => {
-                let base = self.base.as_ref().ok_or(OpenError::MissingKey)?;
-                let key = FrameKey::derive(base, kid.value()).map_err(|_| OpenError::MissingKey)?;
-                let mut key = Box::new(ReceivingKey::new(kid.context(), key));
-                let opened = key.open(frame, age, self.safeguards);
-                *slot = Slot::Live(key);
-                opened
-            }
-            Some(Slot::Retired) | None => Err(OpenError::MissingKey),
+        let slot = slot.ok_or(OpenError::MissingKey)?;
+        if let Slot::Underived = slot {
+            let base = self.base.as_ref().ok_or(OpenError::MissingKey)?;
+            *slot = Slot::derive(base, kid)?;
         }
+        let Slot::Live(key) = slot else {
+            return Err(OpenError::MissingKey);
+        };
+        key.open(frame, now.since(self.installed), self.safeguards)
     }
 
     /// Erases the base key: keys in use stay, no further one is derived.

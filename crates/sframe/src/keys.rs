@@ -1,10 +1,11 @@
 //! Keys: one AEAD key and salt per key id, derived from the base key and the whole key id (RFC 9605 §4.4.2).
 
-use incamera_types::{FrameBuf, FrameSuite, Kid, LeafIndex};
+use incamera_types::{FrameSuite, Kid, LeafIndex};
 use ring::aead::{self, LessSafeKey, Nonce, UnboundKey};
 use ring::hkdf;
 use zeroize::Zeroizing;
 
+use crate::format::TAG_BYTES;
 use crate::{FrameSender, OpenError, SealError};
 
 /// Bytes of a nonce and of the salt (Nn).
@@ -69,17 +70,14 @@ impl FrameKey {
         Ok(Self { key, salt: material.salt })
     }
 
-    /// Seals the text in place and appends the tag.
+    /// Seals `text` in place, of which the last bytes are room for the tag.
     #[inline]
-    pub(crate) fn seal(&self, counter: u32, aad: &[u8], text: &mut FrameBuf) -> Result<(), SealError> {
-        let nonce = self.nonce(u64::from(counter));
-        match self.key.seal_in_place_separate_tag(nonce, aead::Aad::from(aad), text.as_mut_slice()) {
-            Ok(tag) => {
-                text.extend(tag.as_ref());
-                Ok(())
-            }
-            Err(_) => Err(SealError::Cipher),
-        }
+    pub(crate) fn seal(&self, counter: u32, aad: &[u8], text: &mut [u8]) -> Result<(), SealError> {
+        let (text, room) = text.split_last_chunk_mut::<TAG_BYTES>().ok_or(SealError::Cipher)?;
+        let sealed = self.key.seal_in_place_separate_tag(self.nonce(counter), aead::Aad::from(aad), text);
+        let tag = sealed.map_err(|_| SealError::Cipher)?;
+        room.copy_from_slice(tag.as_ref());
+        Ok(())
     }
 
     /// Opens `text`, ciphertext and tag, in place and gives the plaintext at its start.
@@ -91,7 +89,7 @@ impl FrameKey {
         text: &'t mut [u8],
     ) -> Result<&'t mut [u8], OpenError> {
         self.key
-            .open_in_place(self.nonce(u64::from(counter)), aead::Aad::from(aad), text)
+            .open_in_place(self.nonce(counter), aead::Aad::from(aad), text)
             .map_err(|_| OpenError::AuthenticationFailed)
     }
 
@@ -103,21 +101,22 @@ impl FrameKey {
         counter: u32,
         text: &'t mut [u8],
     ) -> Result<&'t mut [u8], OpenError> {
-        let len = text.len().saturating_sub(crate::format::TAG_BYTES);
+        let len = text.len().saturating_sub(TAG_BYTES);
         let body = text.get_mut(..len).unwrap_or_default();
         self.key
-            .seal_in_place_separate_tag(self.nonce(u64::from(counter)), aead::Aad::empty(), body)
+            .seal_in_place_separate_tag(self.nonce(counter), aead::Aad::empty(), body)
             .map(|_| body)
             .map_err(|_| OpenError::AuthenticationFailed)
     }
 
     /// The salt XORed with the encoded counter, big endian and padded at the front (§4.4.3, erratum 8321).
+    ///
+    /// The last word is stored whole: the cipher reads it at once.
     #[inline]
-    fn nonce(&self, counter: u64) -> Nonce {
+    fn nonce(&self, counter: u32) -> Nonce {
         let mut nonce = self.salt;
-        let (_, tail) = nonce.split_at_mut(NONCE_BYTES - 8);
-        for (byte, encoded) in tail.iter_mut().zip(counter.to_be_bytes()) {
-            *byte ^= encoded;
+        if let Some(last) = nonce.last_chunk_mut() {
+            *last = (u32::from_be_bytes(*last) ^ counter).to_be_bytes();
         }
         Nonce::assume_unique_for_key(nonce)
     }

@@ -4,7 +4,7 @@ use incamera_types::{Context, FrameBuf, Kid, LeafIndex, MediaKind, Mono};
 
 use crate::counter::MAX_FRAMES_PER_KEY;
 use crate::format::{AssociatedData, STAMP_BYTES, TAG_BYTES, fixed_bytes, read_end};
-use crate::header::ShortHeader;
+use crate::header::EncodedHeader;
 use crate::keys::FrameKey;
 use crate::prefix::{ClearPrefix, MAX_PREFIX_BYTES};
 use crate::replay::ReplayWindow;
@@ -110,7 +110,7 @@ impl ReceivingKey {
     }
 
     /// Replay window, opening in place, and only then the window's advance. `age` is how long the key exists.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn open(
         &mut self,
         frame: UnopenedFrame,
@@ -125,8 +125,7 @@ impl ReceivingKey {
         let UnopenedFrame { mut buf, kid, counter, prefix, kind, body_at } = frame;
 
         // The shortest form is the only one that parses, so encoding again gives the bytes that came.
-        let header = ShortHeader { kid, counter };
-        let aad = AssociatedData::new(header, self.fixed, prefix);
+        let aad = AssociatedData::new(EncodedHeader::new(kid, counter), self.fixed, prefix);
         buf.trim_front(body_at);
         #[cfg(feature = "danger-sabotage")]
         let plaintext = if safeguards.skip_authentication {

@@ -3,8 +3,8 @@
 use incamera_types::{Context, FrameBuf, Kid, MediaKind, Mono};
 
 use crate::counter::FrameCounter;
-use crate::format::{AssociatedData, Stamp, append_end, fixed_bytes};
-use crate::header::ShortHeader;
+use crate::format::{AssociatedData, Stamp, TAG_BYTES, append_end, fixed_bytes};
+use crate::header::EncodedHeader;
 use crate::keys::FrameKey;
 use crate::prefix::ClearPrefix;
 use crate::{FrameKind, FrameNumber, MAX_FRAME_BYTES, MediaFrame, MediaTime, SealError, TemporalLayer};
@@ -78,7 +78,7 @@ impl FrameSender {
         Ok(SealedFrame { buf, context: self.context, kind, media_time, temporal_layer, capture, counter })
     }
 
-    /// Adds the sealed end, encrypts, then puts header and prefix before the ciphertext.
+    /// Lays everything out first, from prefix to room for the tag, so that nothing is left to do after encrypting.
     #[inline]
     fn seal_in_place(
         &self,
@@ -88,20 +88,17 @@ impl FrameSender {
         stamp: Stamp,
         padding: crate::Padding,
     ) -> Result<(), SealError> {
-        let header = ShortHeader { kid: self.kid, counter };
-        let prefix = ClearPrefix::for_frame(self.track, kind);
-        let aad = AssociatedData::new(header, self.fixed, prefix);
-
         append_end(buf, stamp, padding)?;
-        self.key.seal(counter, aad.as_slice(), buf)?;
+        buf.extend(&[0; TAG_BYTES]);
+        let header = EncodedHeader::new(self.kid, counter);
+        let prefix = ClearPrefix::for_frame(self.track, kind);
+        header.put_before(buf).ok_or(SealError::NoHeadroom)?;
+        prefix.write(buf.grow_front(prefix.len()).ok_or(SealError::NoHeadroom)?);
 
-        let front_len = prefix.len().saturating_add(aad.header().len());
-        let front = buf.grow_front(front_len).ok_or(SealError::NoHeadroom)?;
-        let (prefix_part, header_part) =
-            front.split_at_mut_checked(prefix.len()).ok_or(SealError::NoHeadroom)?;
-        prefix.write(prefix_part);
-        header_part.copy_from_slice(aad.header());
-        Ok(())
+        let aad = AssociatedData::new(header, self.fixed, prefix);
+        let body_at = prefix.len().saturating_add(header.len());
+        let body = buf.as_mut_slice().get_mut(body_at..).unwrap_or_default();
+        self.key.seal(counter, aad.as_slice(), body)
     }
 }
 

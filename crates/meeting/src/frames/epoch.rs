@@ -67,7 +67,7 @@ impl ReceivingEpoch {
         self.senders.get(usize::try_from(leaf.0).ok()?).copied().flatten()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn open(&mut self, frame: UnopenedFrame, now: Mono) -> Result<OpenedFrame, OpenError> {
         self.keyring.open(frame, now)
     }

@@ -52,10 +52,11 @@ impl Sender {
     #[inline]
     pub(crate) fn note_opened(&mut self, context: Context) -> Option<MediaReport> {
         self.counts.opened = self.counts.opened.saturating_add(1);
-        let ended = self.troubles.get_mut(source_of(context)).and_then(Option::take);
-        if self.heard && ended.is_none() {
+        let trouble = self.troubles.get_mut(source_of(context))?;
+        if self.heard && trouble.is_none() {
             return None;
         }
+        let ended = trouble.take();
         self.note_heard_again(ended)
     }
 

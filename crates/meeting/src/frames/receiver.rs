@@ -224,6 +224,7 @@ impl FrameReceiver {
     }
 
     /// What there is to do for the owner; drain it after each call.
+    #[inline]
     pub fn poll_output(&mut self) -> Option<FrameOutput> {
         self.outputs.pop_front()
     }
@@ -260,8 +261,8 @@ impl FrameReceiver {
         }
     }
 
-    /// Everything after the strict parse.
-    #[inline]
+    /// Everything after the strict parse. A frame handed on by a call would be stored and read again.
+    #[inline(always)]
     fn judge(&mut self, now: Now, frame: UnopenedFrame, arrival: Mono) {
         let kid = frame.kid();
         let context = kid.context();

@@ -55,7 +55,7 @@ fn rfc_vectors_derive_the_same_key_and_salt() {
 fn rfc_vectors_have_the_same_nonce() {
     for vector in Vector::all() {
         let key = FrameKey::derive(&vector.base_key(), vector.kid).unwrap();
-        assert_eq!(key.nonce(u64::from(vector.counter)).as_ref()[..], vector.bytes("nonce"));
+        assert_eq!(key.nonce(vector.counter).as_ref()[..], vector.bytes("nonce"));
     }
 }
 
@@ -64,12 +64,12 @@ fn rfc_vectors_seal_and_open() {
     for vector in Vector::all() {
         let key = FrameKey::derive(&vector.base_key(), vector.kid).unwrap();
         let aad = vector.bytes("aad");
-        let mut text = FrameBuf::from_slice(&vector.bytes("pt"));
+        let mut text = [vector.bytes("pt"), vec![0; TAG_BYTES]].concat();
         key.seal(vector.counter, &aad, &mut text).unwrap();
 
         let header_len = aad.len() - vector.bytes("metadata").len();
-        assert_eq!([&aad[..header_len], text.as_slice()].concat(), vector.bytes("ct"));
-        assert_eq!(key.open(vector.counter, &aad, text.as_mut_slice()).unwrap(), vector.bytes("pt"));
+        assert_eq!([&aad[..header_len], &text].concat(), vector.bytes("ct"));
+        assert_eq!(key.open(vector.counter, &aad, &mut text).unwrap(), vector.bytes("pt"));
     }
 }
 
