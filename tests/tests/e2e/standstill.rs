@@ -18,14 +18,16 @@ const LONG: Duration = Duration::from_secs(40);
 const BACK_WITHIN_S: f64 = 5.0;
 
 /// Whoever is away for longer than this was removed, and has a place no more.
-const STRICT: [&str; 4] = ["--media-deadline", "10", "--removal-deadline", "20"];
+const STRICT: [&str; 4] = ["--media-deadline", "15", "--removal-deadline", "20"];
 
 /// Stops a process while the meeting goes on for the others; says when it runs again.
 fn stop_for(person: &Watched, others: &mut Watched, time: Duration) -> u64 {
     person.signal(Signal::STOP);
     others.watch_for(time);
+    // Read before it runs: what it says at once is said after this.
+    let back_us = monotonic_us();
     person.signal(Signal::CONT);
-    monotonic_us()
+    back_us
 }
 
 /// Waits for something that happens in time after `began_us`.
