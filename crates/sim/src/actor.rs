@@ -1,5 +1,6 @@
 //! One participant: its machines and what its shell knows.
 
+use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use incamera_meeting::frames::{FrameReceiver, FrameSealer};
@@ -38,8 +39,8 @@ pub(crate) struct Actor {
     pub(crate) opened: HashSet<FrameName>,
     /// When a frame of another actor was last delivered.
     pub(crate) heard: BTreeMap<usize, Mono>,
-    /// Members of whom a frame was ever delivered: their clocks are known.
-    pub(crate) heard_members: BTreeSet<MemberId>,
+    /// The age of the youngest frame of each member that was delivered: how well its clock is known.
+    pub(crate) shortest_delays: BTreeMap<MemberId, Duration>,
     pub(crate) chats: HashSet<String>,
     pub(crate) knocks: Vec<KnockNumber>,
     /// Knocks that its user has admitted, and denied after that or at once.
@@ -88,7 +89,7 @@ impl Actor {
             epochs: BTreeMap::new(),
             opened: HashSet::new(),
             heard: BTreeMap::new(),
-            heard_members: BTreeSet::new(),
+            shortest_delays: BTreeMap::new(),
             chats: HashSet::new(),
             knocks: Vec::new(),
             admitted: BTreeSet::new(),

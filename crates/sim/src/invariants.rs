@@ -262,6 +262,8 @@ impl World {
         let by_sender = self.actors[sender].members.contains(&frame.member);
         let facts = self.invariants.epochs.get(&frame.epoch.0);
         let client = &self.actors[actor];
+        // A clock is known as well as its least delayed frame allows: before that one, no delay can be seen (SEC-18).
+        let shortest = client.shortest_delays.get(&frame.member).copied();
         let was_member = facts.is_some_and(|facts| !facts.members.is_disjoint(&client.members));
         let wrong = if !genuine {
             Some("opened a frame as something else than was sealed (SEC-02)")
@@ -276,22 +278,24 @@ impl World {
         } else if client.held.contains(&frame.member) {
             Some("opened a frame of a member that is held (SEC-08)")
         } else if client.life == Life::Running
-            && client.heard_members.contains(&frame.member)
-            && age > FRESH_FOR + Duration::from_secs(1)
+            && shortest.is_some_and(|shortest| age > shortest + FRESH_FOR + Duration::from_secs(1))
         {
             Some("opened a stale frame (SEC-18)")
         } else {
             None
         };
         if let Some(wrong) = wrong {
-            return self.broken(format_args!("participant {actor} {wrong}"));
+            let (epoch, kid, counter) = name;
+            return self.broken(format_args!(
+                "participant {actor} {wrong}: frame {counter} under {kid:#x} of epoch {epoch}, from {sender} {age:?} ago"
+            ));
         }
         self.check_lockout(actor, name);
         let now = self.now.mono;
         let client = &mut self.actors[actor];
         client.opened.insert(name);
         client.heard.insert(sender, now);
-        client.heard_members.insert(frame.member);
+        client.shortest_delays.insert(frame.member, shortest.map_or(age, |shortest| shortest.min(age)));
     }
 
     /// SEC-05: nothing sealed later than the deadline at which the last member without news stops.
