@@ -75,13 +75,14 @@ impl Stage {
         Self { programs: programs.to_owned(), folder, _alone: None }
     }
 
-    /// A stage for the programs in another folder.
+    /// A stage for the programs in another folder, which are started from wherever a person's home is.
     ///
     /// # Panics
     /// As [`Stage::new`].
     #[must_use]
     pub fn for_programs(folder: &Path) -> Self {
-        Self { programs: folder.to_owned(), ..Self::for_meeting() }
+        let programs = std::path::absolute(folder).expect("the folder has a path");
+        Self { programs, ..Self::for_meeting() }
     }
 
     /// A stage that waits until no other meeting is on.

@@ -1,9 +1,9 @@
 // The app's own pages with somebody else behind them: each state of the window without a meeting, for looking at it.
-// `?state=chat&theme=dark&language=de`. With `door=ws://…` the pictures come through a socket of the app's kind, which is
-// how `./dev bench desktop` measures drawing. Never part of the app.
-import type { AppEvent, Launch, Level } from "../src/lib/generated";
+// `?state=chat&theme=dark&language=de`. With `door=ws://…` the pictures come through a socket of the app's kind, and who
+// sends them is told how large tiles are, which is how `./dev bench desktop` measures drawing. Never part of the app.
+import type { AppEvent, Launch, Level, Order } from "../src/lib/generated";
 import { NEW_SETTINGS } from "../src/lib/settings";
-import { behind, type Channel } from "./core";
+import { behind, type invoke, type Channel } from "./core";
 import { desk, portrait } from "./portrait";
 import { states, type State } from "./states";
 
@@ -54,9 +54,13 @@ behind.answers = {
   join: ({ window: channel }) => begin(channel),
 };
 
+/** What a window of Tauri has, and a browser does not. */
+const { __TAURI_INTERNALS__: tauri } = window as { __TAURI_INTERNALS__?: { invoke: typeof invoke } };
+
 /** Everything that the window asked for, for whoever tests it. */
 const asked: unknown[] = [];
 behind.told = (command, args) => {
+  if (wanted.has("door") && (args.order as Order | undefined)?.order === "tile") void tauri?.invoke(command, args);
   asked.push({ command, ...args });
   document.documentElement.dataset.asked = JSON.stringify(asked);
 };

@@ -1,5 +1,8 @@
 //! A meeting's page with N people in it, whose pictures of 640 × 360 come thirty times a second through the
-//! socket that the app uses: what drawing costs, without what receiving and decoding cost (`./dev bench desktop`).
+//! socket that the app uses, at the size of their tiles: what drawing costs, without what receiving and decoding cost
+//! (`./dev bench desktop`).
+
+#![expect(clippy::needless_pass_by_value, reason = "Tauri hands over what commands are given")]
 
 use std::error::Error;
 use std::sync::Arc;
@@ -9,8 +12,9 @@ use incamera_client::Mono;
 use incamera_client::devices::{
     DeviceError, FrameRate, PatternSource, SenderMark, VideoFormat, VideoFrame, VideoSize, VideoSource as _,
 };
-use incamera_screen::{Door, Pictures, Tile, VideoSink as _, suit_drawing_to_computer};
-use tauri::{WebviewUrl, WebviewWindowBuilder};
+use incamera_screen::{Door, Fit, Pictures, Tile, VideoSink as _, suit_drawing_to_computer};
+use incamera_view::Order;
+use tauri::{State, WebviewUrl, WebviewWindowBuilder};
 
 /// Pictures that are drawn in advance and shown again and again.
 const FILM: u64 = 30;
@@ -23,9 +27,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pictures = Arc::new(Pictures::default());
     let door = tauri::async_runtime::block_on(Door::open(Arc::clone(&pictures)))?;
     let film = film()?;
-    std::thread::spawn(move || play(&pictures, count, &film));
+    let players = Arc::clone(&pictures);
+    std::thread::spawn(move || play(&players, count, &film));
     let page = format!("gallery/index.html?state=meeting-{count}&theme=dark&door={}", door.address());
     tauri::Builder::default()
+        .manage(pictures)
+        .invoke_handler(tauri::generate_handler![order])
         .setup(move |app| {
             let window = WebviewWindowBuilder::new(app, "main", WebviewUrl::App(page.into()));
             let window = window.initialization_script(include_str!("../watch.js"));
@@ -33,6 +40,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(())
         })
         .run(tauri::generate_context!())?;
+    Ok(())
+}
+
+/// The page tells how large its tiles are; nothing else is asked of this window.
+#[tauri::command]
+fn order(pictures: State<'_, Arc<Pictures>>, order: Order) -> Result<(), String> {
+    let Order::Tile { member: Some(member), width, height, .. } = order else { return Ok(()) };
+    let number = u128::from_str_radix(&member, 16).map_err(|why| why.to_string())?;
+    pictures.set_size(Tile(number.to_be_bytes()), width, height, Fit::Fill);
     Ok(())
 }
 
