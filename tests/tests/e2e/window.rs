@@ -162,7 +162,7 @@ fn pixels_of_a_tile_carry_the_frame_number_of_its_sender() {
     for person in [&mut ben, &mut chloe] {
         person.wait_for_pictures(2);
     }
-    assert_numbers_go_up(&screen, &window, &["Ben", "Chloe"]);
+    assert_numbers_go_up(&screen, &window, &["Ben", "Chloe"], 0);
     assert_eq!(ben.leave().code, Some(0));
     window.wait_until_gone("Ben");
     window.control("button", "End").click();
@@ -170,18 +170,21 @@ fn pixels_of_a_tile_carry_the_frame_number_of_its_sender() {
     assert_eq!(chloe.outcome(PATIENCE).code, Some(0));
 }
 
-/// The pixels of the tiles of `names` carry the numbers that their senders put in, and go on.
-pub(crate) fn assert_numbers_go_up(screen: &Screen, window: &Window, names: &[&str]) {
+/// The pixels of the tiles of `names` carry the numbers that their senders put in, of `from` and later, and go on. Gives the
+/// first that was seen of anybody.
+pub(crate) fn assert_numbers_go_up(screen: &Screen, window: &Window, names: &[&str], from: u32) -> u32 {
     // Names, and what appears under the pointer, would cover a part of the numbers.
     let _ = window.run(
         "for (const one of document.querySelectorAll('.label, .corner')) one.style.visibility = 'hidden'",
     );
-    for name in names {
+    let first = names.iter().map(|name| {
         let area = window.control("listitem", name).area();
-        let before = number_in(screen, area, name, 0);
+        let before = number_in(screen, area, name, from);
         let after = number_in(screen, area, name, before + 30);
         assert!(after - before < 90, "{name}: the picture jumped from {before} to {after}");
-    }
+        before
+    });
+    first.min().unwrap_or(from)
 }
 
 /// Waits until the pixels of `area` show a picture of `name` with a number of at least `least`.
